@@ -66,7 +66,8 @@ class Tally:
             print(f"ok    {name}", flush=True)
         else:
             self.failed += 1
-            print(f"FAIL  {name}: {detail}", flush=True)
+            # A page of documents would hide the failures around it.
+            print(f"FAIL  {name}: {detail!s:.2000}", flush=True)
 
     @contextlib.contextmanager
     def group(self, name):

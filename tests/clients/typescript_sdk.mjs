@@ -48,13 +48,16 @@ const argumentsOf = {
 let passed = 0;
 let failed = 0;
 
+/** Characters of a failure that are printed: a page of documents would hide the failures around it. */
+const SHOWN_MAX = 2_000;
+
 function check(name, condition, ...detail) {
   if (condition) {
     passed += 1;
     console.log(`ok    ${name}`);
   } else {
     failed += 1;
-    console.log(`FAIL  ${name}: ${detail.map((part) => JSON.stringify(part)).join(" ")}`);
+    console.log(`FAIL  ${name}: ${detail.map((part) => JSON.stringify(part)).join(" ").slice(0, SHOWN_MAX)}`);
   }
 }
 
@@ -64,6 +67,18 @@ async function group(name, body) {
     await body();
   } catch (error) {
     check(name, false, String(error.stack ?? error));
+  }
+}
+
+/** What `request` gives; while the answer is a 429, waits as its Retry-After says and begins again. */
+async function waitingOut(request) {
+  for (;;) {
+    try {
+      return await request();
+    } catch (error) {
+      if (error.response?.status !== 429) throw error;
+      await sleep(Number(error.response.headers["retry-after"]) * 1000);
+    }
   }
 }
 
@@ -298,7 +313,7 @@ async function checkSearchOperations(label, user, api, key, stranger) {
     console.log = () => {};
     let found;
     try {
-      found = await sdk.Paginator.paginateSearchApi(api, body({ sort: [sort] }), 250, 0);
+      found = await waitingOut(() => sdk.Paginator.paginateSearchApi(api, body({ sort: [sort] }), 250, 0));
     } finally {
       console.log = quiet;
     }

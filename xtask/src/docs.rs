@@ -141,6 +141,20 @@ fn section(definition: &Table) -> Result<String> {
         Some(other) => return Err(Failure::new(format!("{id}: attribute_columns is {other:?}"))),
         None => {}
     }
+    if let Some(pdf) = definition.get("pdf").and_then(Value::as_table) {
+        let names = |key: &str| {
+            let names = list(pdf, key).filter_map(Value::as_str).map(|name| format!("`{name}`"));
+            names.collect::<Vec<_>>().join(", ")
+        };
+        add(&mut text, format_args!("\nThe table of the PDF shows {}", names("columns")));
+        match pdf.get("group_by").and_then(Value::as_str) {
+            Some(key) => {
+                let above = names("group");
+                add(&mut text, format_args!(". Above the rows with the same `{key}` stand {above}.\n"));
+            }
+            None => text.push_str(".\n"),
+        }
+    }
     Ok(text)
 }
 

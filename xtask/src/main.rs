@@ -1,11 +1,12 @@
-//! Tasks of this repository: `cargo xtask check|tidy|docs|test|clients|kill|faults|relay|hostile|monitoring|package|fuzz|bench`.
+//! Tasks of this repository:
+//! `cargo xtask check|tidy|docs|test|book|clients|console|kill|faults|relay|hostile|monitoring|package|fuzz|bench`.
 //!
 //! Why a program and not scripts: the same commands on every machine, with types and without a shell. The tasks that
 //! start the service are in `crates/harness`, which knows the service only from outside, as a process and over HTTP. So
 //! this program builds in seconds, and what it finds is what a user would find.
 //!
 //! Invariants: it ends only processes that it started, by their own handles. It writes only below the target directory
-//! and into its own temporary folders, with these exceptions: `docs` writes the generated documents, `bench` writes docs/performance.md, `fuzz --keep` writes
+//! and into its own temporary folders, with these exceptions: `docs` writes the generated documents, `book --picture` a picture, `bench` writes docs/performance.md, `fuzz --keep` writes
 //! kept inputs, and tasks that need Debian packages install them if they run as root.
 
 mod bench;
@@ -20,7 +21,7 @@ mod tidy;
 use clap::{Parser, Subcommand};
 use muster_harness::failure::Result;
 use muster_harness::workspace::Workspace;
-use muster_harness::{clients, faults, hostile, kill, monitoring, relay};
+use muster_harness::{book, clients, console, faults, hostile, kill, monitoring, relay};
 use std::process::ExitCode;
 
 /// Tasks of this repository.
@@ -41,8 +42,12 @@ enum Task {
     Docs,
     /// All tests; installs what they need; the last line has the totals
     Test,
+    /// Do what the README and the book ask their reader to do, and compare what happens with what they show
+    Book(book::Options),
     /// Only the published clients against a running server
     Clients(clients::Options),
+    /// The pages of the console in a browser, against a running server
+    Console(console::Options),
     /// Kill the running service again and again and check that nothing accepted was lost
     Kill(kill::Options),
     /// Break things under the service in many ways, and check what happened against ten rules
@@ -80,7 +85,9 @@ fn run(task: Task) -> Result<bool> {
         Task::Tidy => tidy::run(&workspace),
         Task::Docs => docs::write(&workspace).map(|()| true),
         Task::Test => test::run(&workspace),
+        Task::Book(options) => book::run(&workspace, &options),
         Task::Clients(options) => clients::run(&workspace, &options),
+        Task::Console(options) => console::run(&workspace, &options),
         Task::Kill(options) => kill::run(&workspace, &options),
         Task::Faults(options) => faults::run(&workspace, &options),
         Task::Relay(options) => relay::run(&workspace, &options),

@@ -5,6 +5,7 @@ use muster_harness::failure::{Context, Failure, Result};
 use muster_harness::install::{debian_packages, installed_once, python_with};
 use muster_harness::workspace::{Workspace, cargo};
 use std::path::PathBuf;
+use std::process::Command;
 
 /// The programs that the benchmark compares the service with.
 const PEER_PACKAGES: &str = "duckdb==2.0.1 polars==2.1.0 chdb==4.4.0 datafusion==55.0.0 reportlab==5.1.0 typst==0.15.2 \
@@ -77,6 +78,15 @@ pub fn lucene() -> Result<()> {
         missing.push("liblucene8-java");
     }
     if missing.is_empty() { Ok(()) } else { debian_packages(&missing) }
+}
+
+/// The mail server that the tests of notifications send to.
+pub fn mail_server() -> Result<()> {
+    let has = || {
+        let asked = Command::new("/usr/bin/python3").args(["-c", "import aiosmtpd"]).output();
+        asked.is_ok_and(|output| output.status.success())
+    };
+    if has() { Ok(()) } else { debian_packages(&["python3-aiosmtpd"]) }
 }
 
 /// A program of a Debian package, which is installed if the program is missing.

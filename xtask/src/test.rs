@@ -4,7 +4,7 @@ use crate::setup;
 use muster_harness::failure::Result;
 use muster_harness::tally::{CargoOutput, Tally};
 use muster_harness::workspace::{Workspace, cargo, must_run_everything};
-use muster_harness::{clients, command, faults, hostile, install, monitoring, twice};
+use muster_harness::{book, clients, command, console, faults, hostile, install, monitoring, twice};
 use std::ffi::OsString;
 
 /// The worker is tested by itself: its virtual time is a feature of tokio, and with this feature everything above tokio,
@@ -21,6 +21,7 @@ pub fn run(workspace: &Workspace) -> Result<bool> {
     let postgres = install::postgres();
     let delta = setup::python_with_delta(workspace);
     let kafka = install::python_with_kafka(workspace);
+    let mail = setup::mail_server();
     let binary = workspace.binary(None)?;
 
     if let Err(failure) = &lucene {
@@ -31,6 +32,9 @@ pub fn run(workspace: &Workspace) -> Result<bool> {
     }
     if let Err(failure) = &delta {
         tally.cannot_run("reading the tables with other programs", failure, must_run_everything());
+    }
+    if let Err(failure) = &mail {
+        tally.cannot_run("the tests of mail", failure, must_run_everything());
     }
     if let Err(failure) = &kafka {
         tally.cannot_run(
@@ -51,8 +55,12 @@ pub fn run(workspace: &Workspace) -> Result<bool> {
         tally += cargo_test(workspace, arguments, &required)?;
     }
 
+    let book = book::pages(workspace, &binary, "");
+    tally += counted_or_failed("the book", book);
     let clients = clients::suites(workspace, binary.clone(), clients::DEFAULT_IDENTITIES);
     tally += counted_or_failed("the published clients", clients);
+    let pages = console::pages(workspace, &binary, console::DEFAULT_IDENTITIES);
+    tally += counted_or_failed("the console in a browser", pages);
     let twice = twice::demos(workspace, &binary);
     tally += counted_or_failed("the demo made twice", twice);
     let hostile = hostile::requests(workspace, &binary, false, 1);

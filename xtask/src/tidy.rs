@@ -2,6 +2,7 @@
 //!
 //! Each rule is a module with one function from the repository to the list of its faults.
 
+mod book;
 mod circles;
 mod comments;
 mod documents;
@@ -21,7 +22,8 @@ use muster_harness::workspace::Workspace;
 /// Checks every rule and prints the faults. Whether there was none.
 pub fn run(workspace: &Workspace) -> Result<bool> {
     let files = files::Files::read(workspace)?;
-    let rules: [(&str, Vec<String>); 9] = [
+    let rules: [(&str, Vec<String>); 10] = [
+        ("book", book::faults(&files)),
         ("comments", comments::faults(&files)),
         ("crate edges", edges::faults(workspace, &files)?),
         ("documents", documents::faults(&files)),

@@ -1,13 +1,12 @@
 //! The four published operations, and waiting.
 
 use crate::configuration::Configuration;
-use crate::download::{self, Download, DownloadOptions, Source};
+use crate::download::{Download, DownloadOptions, FileStream, Source};
 use crate::error::Error;
+use crate::retry::Repeat;
 use crate::transport::Transport;
 use muster_wire::{FileFormat, ReportDetails, ReportResults, ReportType, TaskResultDetails};
-use reqwest::Response;
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::io::AsyncWrite;
@@ -32,21 +31,21 @@ impl ReportsDataExtractionApi {
     /// # Errors
     /// [`Error::Refused`] and what comes before an answer.
     pub async fn start_report(&self, details: &ReportDetails) -> Result<TaskResultDetails, Error> {
-        let url = self.transport.url(&["run"]);
-        json(self.transport.send(|http| http.post(url.clone()).json(details)).await?).await
+        let url = self.transport.url("reports", &["run"])?;
+        self.transport.json(Repeat::Always, |http| http.post(url.clone()).json(details)).await
     }
 
     /// Starts a report with one of the argument types of [`crate::wire`].
     ///
     /// # Errors
-    /// As [`Self::start_report`]; [`Error::Configuration`] for arguments that are not JSON.
+    /// As [`Self::start_report`]; [`Error::Argument`] for arguments that are not JSON.
     pub async fn start<A: Serialize>(
         &self,
         report: ReportType,
         arguments: &A,
     ) -> Result<TaskResultDetails, Error> {
         let arguments = serde_json::to_value(arguments)
-            .map_err(|error| Error::Configuration(format!("the arguments are not JSON: {error}")))?;
+            .map_err(|error| Error::Argument(format!("the arguments are not JSON: {error}")))?;
         let details = ReportDetails { report_type: Some(report), arguments: Some(arguments) };
         self.start_report(&details).await
     }
@@ -59,9 +58,9 @@ impl ReportsDataExtractionApi {
     /// # Errors
     /// [`Error::Refused`] and what comes before an answer.
     pub async fn get_report_result(&self, id: &str, completed: bool) -> Result<ReportResults, Error> {
-        let url = self.transport.url(&[id, "result"]);
+        let url = self.transport.url("reports", &[id, "result"])?;
         let query = [("completed", completed)];
-        json(self.transport.send(|http| http.get(url.clone()).query(&query)).await?).await
+        self.transport.json(Repeat::Always, |http| http.get(url.clone()).query(&query)).await
     }
 
     /// Writes the file of a report that has ended into `into` (get-report).
@@ -78,8 +77,21 @@ impl ReportsDataExtractionApi {
         options: &DownloadOptions,
         into: &mut W,
     ) -> Result<Download, Error> {
-        let source = Source::report(&self.transport, id, format, options);
-        download::download(&self.transport, &source, options.resume.as_ref(), into).await
+        self.open_report(id, format, options).await?.write_to(into).await
+    }
+
+    /// The file of a report that has ended, in pieces (get-report): for progress, and for files that go elsewhere.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] and what comes before an answer.
+    pub async fn open_report(
+        &self,
+        id: &str,
+        format: &FileFormat,
+        options: &DownloadOptions,
+    ) -> Result<FileStream, Error> {
+        let source = Source::report(&self.transport, id, format, options)?;
+        FileStream::open(self.transport.clone(), source, options.resume.as_ref()).await
     }
 
     /// Cancels a running report (cancel-report).
@@ -87,8 +99,8 @@ impl ReportsDataExtractionApi {
     /// # Errors
     /// [`Error::Refused`] and what comes before an answer.
     pub async fn cancel_report(&self, id: &str) -> Result<(), Error> {
-        let url = self.transport.url(&[id, "cancel"]);
-        self.transport.send(|http| http.post(url.clone())).await.map(drop)
+        let url = self.transport.url("reports", &[id, "cancel"])?;
+        self.transport.send(Repeat::Always, |http| http.post(url.clone())).await.map(drop)
     }
 
     /// Asks every `poll` until the report has ended, for at most `timeout`.
@@ -112,10 +124,4 @@ impl ReportsDataExtractionApi {
             tokio::time::sleep(poll.min(timeout - waited)).await;
         }
     }
-}
-
-pub(crate) async fn json<T: DeserializeOwned>(response: Response) -> Result<T, Error> {
-    let body = response.bytes().await.map_err(Error::transport)?;
-    serde_json::from_slice(&body)
-        .map_err(|error| Error::Answer(format!("line {}, column {}: {error}", error.line(), error.column())))
 }

@@ -1,13 +1,18 @@
 //! Downloads that go on where they broke off and are checked when they end.
 
 use crate::error::Error;
+use crate::retry::Repeat;
 use crate::transport::Transport;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use bytes::Bytes;
+use futures_util::stream::{self, Stream};
 use muster_wire::FileFormat;
 use reqwest::header::{CONTENT_DISPOSITION, CONTENT_RANGE, ETAG, HeaderMap, IF_RANGE, RANGE};
 use reqwest::{Response, StatusCode, Url};
 use sha2::{Digest, Sha256};
+use std::fmt;
+use std::sync::Arc;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 
 /// What to ask of a download.
@@ -51,17 +56,10 @@ pub struct Download {
     pub verified: bool,
 }
 
-/// How far a download is.
-struct Progress {
-    bytes: u64,
-    hash: Option<Sha256>,
-    etag: Option<String>,
-}
-
 /// What is downloaded: an address and its query.
 pub(crate) struct Source {
-    pub(crate) url: Url,
-    pub(crate) query: Vec<(&'static str, String)>,
+    url: Url,
+    query: Vec<(&'static str, String)>,
 }
 
 impl Source {
@@ -71,95 +69,232 @@ impl Source {
         id: &str,
         format: &FileFormat,
         options: &DownloadOptions,
-    ) -> Self {
+    ) -> Result<Self, Error> {
         let mut query = vec![("fileFormat", format.as_str().to_ascii_lowercase())];
         query.extend(options.query());
-        Self { url: transport.url(&[id]), query }
+        Ok(Self { url: transport.url("reports", &[id])?, query })
     }
 
     /// A file of a report in a format that the published operation may not know.
-    pub(crate) fn file(transport: &Transport, id: &str, format: &str, options: &DownloadOptions) -> Self {
-        let url = transport.extension_url(&[id, "files", &format.to_ascii_lowercase()]);
-        Self { url, query: options.query() }
+    pub(crate) fn file(
+        transport: &Transport,
+        id: &str,
+        format: &str,
+        options: &DownloadOptions,
+    ) -> Result<Self, Error> {
+        let url = transport.own_url(&["reports", id, "files", &format.to_ascii_lowercase()])?;
+        Ok(Self { url, query: options.query() })
     }
 
     /// What differs between two reports: made for each answer, as evidence packages are.
-    pub(crate) fn comparison(transport: &Transport, old: &str, new: &str, keys: &[String]) -> Self {
+    pub(crate) fn comparison(
+        transport: &Transport,
+        old: &str,
+        new: &str,
+        keys: &[String],
+    ) -> Result<Self, Error> {
         let query = keys.iter().map(|key| ("key", key.clone())).collect();
-        Self { url: transport.extension_url(&[old, "compare", new]), query }
+        Ok(Self { url: transport.own_url(&["reports", old, "compare", new])?, query })
     }
 
     /// An evidence package: each answer is another one, so a broken transfer is not taken up again.
-    pub(crate) fn evidence(transport: &Transport, id: &str) -> Self {
-        Self { url: transport.extension_url(&[id, "evidence"]), query: Vec::new() }
+    pub(crate) fn evidence(transport: &Transport, id: &str) -> Result<Self, Error> {
+        Ok(Self { url: transport.own_url(&["reports", id, "evidence"])?, query: Vec::new() })
     }
 }
 
-pub(crate) async fn download<W: AsyncWrite + Unpin>(
-    transport: &Transport,
-    source: &Source,
-    resume: Option<&Resume>,
-    into: &mut W,
-) -> Result<Download, Error> {
-    let mut progress = match resume {
-        Some(resume) => Progress { bytes: resume.bytes, hash: None, etag: Some(resume.etag.clone()) },
-        None => Progress { bytes: 0, hash: Some(Sha256::new()), etag: None },
-    };
-    let mut retries = 0;
-    loop {
-        let response = request(transport, source, &progress).await?;
-        let headers = response.headers().clone();
-        let total = total(&response)?;
-        if progress.etag.is_none() {
-            progress.etag = text(&headers, ETAG.as_str());
-        }
-        match receive(response, &mut progress, into).await {
-            Ok(()) if total.is_none_or(|total| progress.bytes == total) => {
-                into.flush().await.map_err(Error::Write)?;
-                return finished(progress, &headers);
+/// A file that is being downloaded, in pieces.
+///
+/// A connection that breaks is taken up again where it broke, as often as requests are repeated. The file is whole and
+/// right only when [`Self::chunk`] has answered `None`: before that, a digest or a size that is wrong is not known.
+///
+/// ```no_run
+/// # async fn run(api: muster_client::ReportsDataExtractionApi) -> Result<(), muster_client::Error> {
+/// use muster_client::{DownloadOptions, wire::FileFormat};
+///
+/// let id = "a248c16fe22222b2bd49615481311111";
+/// let mut file = api.open_report(id, &FileFormat::Csv, &DownloadOptions::default()).await?;
+/// while let Some(chunk) = file.chunk().await? {
+///     println!("{} bytes more: {} of {:?}", chunk.len(), file.bytes(), file.bytes_expected());
+/// }
+/// assert!(file.download().is_some_and(|download| download.verified));
+/// # Ok(())
+/// # }
+/// ```
+pub struct FileStream {
+    transport: Arc<Transport>,
+    source: Source,
+    response: Option<Response>,
+    headers: HeaderMap,
+    bytes: u64,
+    total: Option<u64>,
+    hash: Option<Sha256>,
+    etag: Option<String>,
+    retries: u32,
+    ended: Option<Download>,
+}
+
+impl FileStream {
+    /// Asks for the file, from where `resume` stopped.
+    pub(crate) async fn open(
+        transport: Arc<Transport>,
+        source: Source,
+        resume: Option<&Resume>,
+    ) -> Result<Self, Error> {
+        let mut stream = Self {
+            transport,
+            source,
+            response: None,
+            headers: HeaderMap::new(),
+            bytes: resume.map_or(0, |resume| resume.bytes),
+            total: None,
+            hash: resume.is_none().then(Sha256::new),
+            etag: resume.map(|resume| resume.etag.clone()),
+            retries: 0,
+            ended: None,
+        };
+        stream.connect().await?;
+        Ok(stream)
+    }
+
+    /// The next bytes; `None` when the file is whole.
+    ///
+    /// # Errors
+    /// [`Error::Transport`], [`Error::Refused`] when the rest is refused; [`Error::Damaged`] when the file changed
+    /// meanwhile, is too short, or has another digest than announced.
+    pub async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
+        loop {
+            let Some(response) = &mut self.response else {
+                if self.ended.is_none() {
+                    self.connect().await?;
+                    continue;
+                }
+                return Ok(None);
+            };
+            match response.chunk().await {
+                Ok(Some(chunk)) => {
+                    self.bytes += chunk.len() as u64;
+                    if let Some(hash) = &mut self.hash {
+                        hash.update(&chunk);
+                    }
+                    return Ok(Some(chunk));
+                }
+                Ok(None) => {
+                    self.response = None;
+                    self.ended = Some(self.finish()?);
+                    return Ok(None);
+                }
+                // Without a tag nobody can tell whether the rest belongs to what is there.
+                Err(_) if self.etag.is_some() && self.retries < self.transport.wait.retries_max => {
+                    self.retries += 1;
+                    self.response = None;
+                }
+                Err(error) => return Err(Error::transport(error)),
             }
-            Ok(()) => {
-                return Err(Error::Damaged(format!(
-                    "it has {} bytes: expected {}",
-                    progress.bytes,
-                    total.unwrap_or_default()
+        }
+    }
+
+    /// The file's bytes so far, resumed bytes included.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// The size of the whole file, where the service says it.
+    pub fn bytes_expected(&self) -> Option<u64> {
+        self.total
+    }
+
+    /// The name that the service gives the file. Not checked: do not use it as a path.
+    pub fn file_name(&self) -> Option<String> {
+        text(&self.headers, CONTENT_DISPOSITION.as_str()).and_then(|header| file_name(&header))
+    }
+
+    /// What was downloaded, when the file is whole.
+    pub fn download(&self) -> Option<&Download> {
+        self.ended.as_ref()
+    }
+
+    /// The file as a stream of bytes. It ends without an error only if the file is whole.
+    pub fn into_stream(self) -> impl Stream<Item = Result<Bytes, Error>> + Send + 'static {
+        stream::try_unfold(self, |mut file| async move { Ok(file.chunk().await?.map(|chunk| (chunk, file))) })
+    }
+
+    /// Writes the rest of the file into `into`.
+    ///
+    /// # Errors
+    /// As [`Self::chunk`]; [`Error::Write`].
+    pub async fn write_to<W: AsyncWrite + Unpin>(mut self, into: &mut W) -> Result<Download, Error> {
+        while let Some(chunk) = self.chunk().await? {
+            into.write_all(&chunk).await.map_err(Error::Write)?;
+        }
+        into.flush().await.map_err(Error::Write)?;
+        match self.ended {
+            Some(download) => Ok(download),
+            None => Err(Error::Damaged("it has no end".into())),
+        }
+    }
+
+    async fn connect(&mut self) -> Result<(), Error> {
+        let response = self
+            .transport
+            .send(Repeat::Always, |http| {
+                let request = http.get(self.source.url.clone()).query(&self.source.query);
+                match &self.etag {
+                    Some(etag) if self.bytes > 0 => {
+                        request.header(RANGE, format!("bytes={}-", self.bytes)).header(IF_RANGE, etag)
+                    }
+                    Some(_) | None => request,
+                }
+            })
+            .await?;
+        let partial = response.status() == StatusCode::PARTIAL_CONTENT;
+        if self.bytes > 0 && !partial {
+            return Err(Error::Damaged("the file changed before the rest of it was fetched".into()));
+        }
+        if partial {
+            let range = text(response.headers(), CONTENT_RANGE.as_str()).unwrap_or_default();
+            if !range.starts_with(&format!("bytes {}-", self.bytes)) {
+                return Err(Error::Answer(format!(
+                    "the part is {range:?}: expected one from {}",
+                    self.bytes
                 )));
             }
-            // Without a tag nobody can tell whether the rest belongs to what is there.
-            Err(Error::Transport(_)) if progress.etag.is_some() && retries < transport.wait.retries_max => {
-                retries += 1;
-            }
-            Err(error) => return Err(error),
         }
+        self.total = total(&response)?;
+        self.headers = response.headers().clone();
+        if self.etag.is_none() || self.bytes == 0 {
+            self.etag = text(&self.headers, ETAG.as_str());
+        }
+        self.response = Some(response);
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<Download, Error> {
+        if let Some(total) = self.total.filter(|total| *total != self.bytes) {
+            return Err(Error::Damaged(format!("it has {} bytes: expected {total}", self.bytes)));
+        }
+        let announced = text(&self.headers, "repr-digest").and_then(|digests| sha_256(&digests));
+        let verified = match (self.hash.take(), announced) {
+            (Some(hash), Some(announced)) => {
+                if hash.finalize().as_slice() != announced {
+                    return Err(Error::Damaged("its SHA-256 is not the announced one".into()));
+                }
+                true
+            }
+            (_, None) | (None, _) => false,
+        };
+        let (bytes, etag) = (self.bytes, self.etag.clone());
+        Ok(Download { bytes, file_name: self.file_name(), etag, verified })
     }
 }
 
-async fn request(transport: &Transport, source: &Source, progress: &Progress) -> Result<Response, Error> {
-    let response = transport
-        .send(|http| {
-            let request = http.get(source.url.clone()).query(&source.query);
-            match &progress.etag {
-                Some(etag) if progress.bytes > 0 => {
-                    request.header(RANGE, format!("bytes={}-", progress.bytes)).header(IF_RANGE, etag)
-                }
-                Some(_) | None => request,
-            }
-        })
-        .await?;
-    let partial = response.status() == StatusCode::PARTIAL_CONTENT;
-    if progress.bytes > 0 && !partial {
-        return Err(Error::Damaged("the file changed before the rest of it was fetched".into()));
+impl fmt::Debug for FileStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FileStream")
+            .field("bytes", &self.bytes)
+            .field("bytes_expected", &self.total)
+            .finish_non_exhaustive()
     }
-    if partial {
-        let range = text(response.headers(), CONTENT_RANGE.as_str()).unwrap_or_default();
-        if !range.starts_with(&format!("bytes {}-", progress.bytes)) {
-            return Err(Error::Answer(format!(
-                "the part is {range:?}: expected one from {}",
-                progress.bytes
-            )));
-        }
-    }
-    Ok(response)
 }
 
 /// Size of the whole file, where the answer says it.
@@ -173,40 +308,6 @@ fn total(response: &Response) -> Result<Option<u64>, Error> {
         Some((_, total)) if total.bytes().all(|b| b.is_ascii_digit()) => Ok(total.parse().ok()),
         Some(_) | None => Err(Error::Answer(format!("the part is {range:?}: expected bytes A-B/TOTAL"))),
     }
-}
-
-async fn receive<W: AsyncWrite + Unpin>(
-    mut response: Response,
-    progress: &mut Progress,
-    into: &mut W,
-) -> Result<(), Error> {
-    while let Some(chunk) = response.chunk().await.map_err(Error::transport)? {
-        into.write_all(&chunk).await.map_err(Error::Write)?;
-        progress.bytes += chunk.len() as u64;
-        if let Some(hash) = &mut progress.hash {
-            hash.update(&chunk);
-        }
-    }
-    Ok(())
-}
-
-fn finished(progress: Progress, headers: &HeaderMap) -> Result<Download, Error> {
-    let announced = text(headers, "repr-digest").and_then(|digests| sha_256(&digests));
-    let verified = match (progress.hash, announced) {
-        (Some(hash), Some(announced)) => {
-            if hash.finalize().as_slice() != announced {
-                return Err(Error::Damaged("its SHA-256 is not the announced one".into()));
-            }
-            true
-        }
-        (_, None) | (None, _) => false,
-    };
-    Ok(Download {
-        bytes: progress.bytes,
-        file_name: text(headers, CONTENT_DISPOSITION.as_str()).and_then(|header| file_name(&header)),
-        etag: progress.etag,
-        verified,
-    })
 }
 
 fn text(headers: &HeaderMap, name: &str) -> Option<String> {

@@ -1,6 +1,6 @@
 //! What can go wrong, with what the service said about it.
 
-use muster_wire::{ErrorMessageDto, ErrorResponseDto};
+use muster_wire::{ErrorMessageDto, ErrorResponseDto, ResultStatus};
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use serde_json::Value;
 use std::fmt;
@@ -63,6 +63,9 @@ pub enum Error {
     /// A setting is wrong.
     #[error("{0}")]
     Configuration(String),
+    /// What a caller passed cannot be sent.
+    #[error("{0}")]
+    Argument(String),
     /// The service refused the request.
     #[error("the service refused the request: {0}")]
     Refused(Refusal),
@@ -92,6 +95,24 @@ pub enum Error {
         /// How long it was waited for.
         waited: Duration,
     },
+    /// The report has ended without files.
+    #[error("report {id} did not succeed: {}{}", ended(.status.as_ref()), why(.reason.as_deref()))]
+    NotSucceeded {
+        /// The task result id.
+        id: String,
+        /// How it ended; `None` if it has not.
+        status: Option<ResultStatus>,
+        /// Why, where the service says it.
+        reason: Option<String>,
+    },
+}
+
+fn ended(status: Option<&ResultStatus>) -> &str {
+    status.map_or("it has not ended", ResultStatus::as_str)
+}
+
+fn why(reason: Option<&str>) -> String {
+    reason.map_or_else(String::new, |reason| format!(": {reason}"))
 }
 
 impl Error {
@@ -100,12 +121,14 @@ impl Error {
         match self {
             Self::Refused(refusal) | Self::NoToken(refusal) => Some(refusal),
             Self::Configuration(_)
+            | Self::Argument(_)
             | Self::Transport(_)
             | Self::Answer(_)
             | Self::Damaged(_)
             | Self::Write(_)
             | Self::Unknown(_)
-            | Self::StillRunning { .. } => None,
+            | Self::StillRunning { .. }
+            | Self::NotSucceeded { .. } => None,
         }
     }
 

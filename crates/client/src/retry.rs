@@ -1,7 +1,4 @@
-//! Bounded retries, which honour `Retry-After`.
-//!
-//! Every operation may be repeated: reads change nothing, a start answers the running task, and a
-//! cancelled report may be cancelled again.
+//! Bounded retries, which honour `Retry-After`, of requests that may be sent twice.
 
 use crate::error::Error;
 use reqwest::header::RETRY_AFTER;
@@ -18,8 +15,19 @@ pub(crate) struct Wait {
     pub(crate) wait_max: Duration,
 }
 
+/// Whether a request may be sent again when nobody knows whether the service has acted on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Repeat {
+    /// Sent twice it does what it does once: reads change nothing, a start answers the running task, and a cancelled
+    /// report may be cancelled again.
+    Always,
+    /// It is sent again only if the service did not get it or says that it did not act: otherwise what it makes would be
+    /// there twice.
+    IfNotActedOn,
+}
+
 /// Sends until there is an answer that is not "later", at most `retries_max` times more.
-pub(crate) async fn retried<F, Fut>(wait: &Wait, send: F) -> Result<Response, Error>
+pub(crate) async fn retried<F, Fut>(wait: &Wait, repeat: Repeat, send: F) -> Result<Response, Error>
 where
     F: Fn() -> Fut,
     Fut: Future<Output = reqwest::Result<Response>>,
@@ -28,8 +36,8 @@ where
     loop {
         let outcome = send().await;
         let asked = match &outcome {
-            Ok(response) if later(response) => retry_after(response),
-            Err(error) if error.is_connect() || error.is_request() => None,
+            Ok(response) if later(response, repeat) => retry_after(response),
+            Err(error) if error.is_connect() || (error.is_request() && repeat == Repeat::Always) => None,
             Ok(_) | Err(_) => return outcome.map_err(Error::transport),
         };
         if retries == wait.retries_max {
@@ -42,10 +50,12 @@ where
 }
 
 /// Whether the same request may be answered otherwise soon. A 503 says so by `Retry-After`: without it somebody has to
-/// mend something first, and whoever waits learns the reason late.
-fn later(response: &Response) -> bool {
+/// mend something first, and whoever waits learns the reason late. A gateway that gives up does not know what became of
+/// the request.
+fn later(response: &Response, repeat: Repeat) -> bool {
     match response.status() {
-        StatusCode::TOO_MANY_REQUESTS | StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT => true,
+        StatusCode::TOO_MANY_REQUESTS => true,
+        StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT => repeat == Repeat::Always,
         StatusCode::SERVICE_UNAVAILABLE => response.headers().contains_key(RETRY_AFTER),
         _ => false,
     }

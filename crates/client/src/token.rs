@@ -2,7 +2,7 @@
 
 use crate::configuration::Credentials;
 use crate::error::{Error, Refusal};
-use crate::retry::{Wait, retried};
+use crate::retry::{Repeat, Wait, retried};
 use muster_wire::TokenAnswer;
 use reqwest::{Client, Url};
 use std::time::{Duration, Instant};
@@ -52,7 +52,8 @@ impl Tokens {
             ("client_secret", secret.as_str()),
         ];
         let asked_at = Instant::now();
-        let response = retried(wait, || http.post(self.url.clone()).form(&form).send()).await?;
+        let response =
+            retried(wait, Repeat::Always, || http.post(self.url.clone()).form(&form).send()).await?;
         let (status, headers) = (response.status(), response.headers().clone());
         let body = response.bytes().await.map_err(Error::transport)?;
         if !status.is_success() {

@@ -1,45 +1,35 @@
 //! Sending requests: addresses, bearer token, one renewal after a 401.
 
-use crate::configuration::Configuration;
+use crate::configuration::{ApiVersion, Configuration};
 use crate::error::{Error, Refusal};
-use crate::retry::{Wait, retried};
+use crate::retry::{Repeat, Wait, retried};
 use crate::token::Tokens;
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, RequestBuilder, Response, StatusCode, Url};
+use serde::de::DeserializeOwned;
 
-/// Where the operations are that the published API has not.
-const EXTENSIONS_PATH: &str = "muster/v1/reports";
-
-/// Where the list of results is.
-const RESULTS_PATH: &str = "muster/v1/results";
-
-/// Where the key of evidence packages is.
-const EVIDENCE_KEY_PATH: &str = "muster/v1/evidence-key";
+/// Where the operations are that the published API does not have.
+const OWN: [&str; 2] = ["muster", "v1"];
 
 pub(crate) struct Transport {
     pub(crate) http: Client,
     pub(crate) wait: Wait,
-    reports: Url,
-    extensions: Url,
-    pub(crate) results: Url,
-    evidence_key: Url,
+    base: Url,
+    version: ApiVersion,
     tokens: Tokens,
 }
 
 impl Transport {
     pub(crate) fn new(configuration: Configuration) -> Result<Self, Error> {
-        let base = configuration.base_url.trim_end_matches('/');
-        let url = |path: &str| {
-            Url::parse(&format!("{base}/{}", path.trim_matches('/')))
-                .ok()
-                .filter(|url| matches!(url.scheme(), "http" | "https"))
-                .ok_or_else(|| {
-                    Error::Configuration(format!(
-                        "base_url is {:?}: expected https://host, with or without a path",
-                        configuration.base_url
-                    ))
-                })
-        };
+        let base = Url::parse(configuration.base_url.trim_end_matches('/'))
+            .ok()
+            .filter(|url| matches!(url.scheme(), "http" | "https"))
+            .ok_or_else(|| {
+                Error::Configuration(format!(
+                    "base_url is {:?}: expected https://host, with or without a path",
+                    configuration.base_url
+                ))
+            })?;
         let mut http = Client::builder()
             .user_agent(&configuration.user_agent)
             .connect_timeout(configuration.connect_timeout)
@@ -56,39 +46,43 @@ impl Transport {
         let http = http
             .build()
             .map_err(|error| Error::Configuration(format!("the settings give no HTTP client: {error}")))?;
+        let tokens = Tokens::new(extended(&base, &["oauth", "token"])?, configuration.credentials);
         Ok(Self {
             http,
             wait: Wait { retries_max: configuration.retries_max, wait_max: configuration.retry_wait_max },
-            reports: url(&configuration.reports_path)?,
-            extensions: url(EXTENSIONS_PATH)?,
-            results: url(RESULTS_PATH)?,
-            evidence_key: url(EVIDENCE_KEY_PATH)?,
-            tokens: Tokens::new(url("oauth/token")?, configuration.credentials),
+            base,
+            version: configuration.version,
+            tokens,
         })
     }
 
-    /// The address of a report operation; each segment is encoded.
-    pub(crate) fn url(&self, segments: &[&str]) -> Url {
-        extended(&self.reports, segments)
+    /// The address of a published operation; each segment is encoded.
+    pub(crate) fn url(&self, collection: &str, segments: &[&str]) -> Result<Url, Error> {
+        extended(&self.base, &[&self.version.segments(collection), segments].concat())
     }
 
     /// The address of an operation that only Muster has; each segment is encoded.
-    pub(crate) fn extension_url(&self, segments: &[&str]) -> Url {
-        extended(&self.extensions, segments)
+    pub(crate) fn own_url(&self, segments: &[&str]) -> Result<Url, Error> {
+        extended(&self.base, &[&OWN, segments].concat())
     }
 
-    /// The address of the key of evidence packages.
-    pub(crate) fn evidence_key_url(&self) -> Url {
-        self.evidence_key.clone()
+    /// Gets an access token unless there is one.
+    pub(crate) async fn authenticate(&self) -> Result<(), Error> {
+        self.tokens.token(&self.http, &self.wait, None).await.map(drop)
     }
 
     /// Sends what `build` makes, and answers a success or a refusal.
-    pub(crate) async fn send(&self, build: impl Fn(&Client) -> RequestBuilder) -> Result<Response, Error> {
+    pub(crate) async fn send(
+        &self,
+        repeat: Repeat,
+        build: impl Fn(&Client) -> RequestBuilder,
+    ) -> Result<Response, Error> {
         let mut token = self.tokens.token(&self.http, &self.wait, None).await?;
-        let mut response = retried(&self.wait, || build(&self.http).bearer_auth(&token).send()).await?;
+        let mut response =
+            retried(&self.wait, repeat, || build(&self.http).bearer_auth(&token).send()).await?;
         if response.status() == StatusCode::UNAUTHORIZED && self.tokens.renewable() {
             token = self.tokens.token(&self.http, &self.wait, Some(&token)).await?;
-            response = retried(&self.wait, || build(&self.http).bearer_auth(&token).send()).await?;
+            response = retried(&self.wait, repeat, || build(&self.http).bearer_auth(&token).send()).await?;
         }
         if response.status().is_success() {
             return Ok(response);
@@ -97,14 +91,33 @@ impl Transport {
         let body = response.bytes().await.map_err(Error::transport)?;
         Err(Error::Refused(Refusal::read(status, &headers, &body)))
     }
+
+    /// Sends as [`Self::send`] does, and reads the JSON of the answer.
+    pub(crate) async fn json<T: DeserializeOwned>(
+        &self,
+        repeat: Repeat,
+        build: impl Fn(&Client) -> RequestBuilder,
+    ) -> Result<T, Error> {
+        json(self.send(repeat, build).await?).await
+    }
 }
 
-fn extended(base: &Url, segments: &[&str]) -> Url {
+pub(crate) async fn json<T: DeserializeOwned>(response: Response) -> Result<T, Error> {
+    let body = response.bytes().await.map_err(Error::transport)?;
+    serde_json::from_slice(&body)
+        .map_err(|error| Error::Answer(format!("line {}, column {}: {error}", error.line(), error.column())))
+}
+
+/// A segment that is empty or means a folder would lead to another operation.
+fn extended(base: &Url, segments: &[&str]) -> Result<Url, Error> {
+    if let Some(wrong) = segments.iter().find(|segment| matches!(**segment, "" | "." | "..")) {
+        return Err(Error::Argument(format!("an id or a name is {wrong:?}: expected another")));
+    }
     let mut url = base.clone();
     if let Ok(mut path) = url.path_segments_mut() {
-        path.extend(segments);
+        path.pop_if_empty().extend(segments);
     }
-    url
+    Ok(url)
 }
 
 #[cfg(test)]
@@ -113,30 +126,55 @@ mod tests {
     use super::*;
     use crate::configuration::Credentials;
 
+    fn transport(base: &str) -> Result<Transport, Error> {
+        Transport::new(Configuration::new(base, Credentials::token("t")))
+    }
+
     #[test]
     fn addresses_are_the_same_with_and_without_a_slash() {
         for base in ["https://host/api", "https://host/api/", "https://host/api//"] {
-            let configuration = Configuration::new(base, Credentials::Token("t".into()));
-            let transport = Transport::new(configuration).unwrap();
-            assert_eq!(transport.url(&["run"]).as_str(), "https://host/api/reports/v1/run");
-            assert_eq!(
-                transport.url(&["../x y", "result"]).as_str(),
-                "https://host/api/reports/v1/..%2Fx%20y/result"
-            );
-            assert_eq!(
-                transport.extension_url(&["a b", "run"]).as_str(),
-                "https://host/api/muster/v1/reports/a%20b/run"
-            );
+            let transport = transport(base).unwrap();
+            let url = |segments: &[&str]| transport.url("reports", segments).unwrap();
+            assert_eq!(url(&["run"]).as_str(), "https://host/api/reports/v1/run");
+            assert_eq!(url(&["../x y", "result"]).as_str(), "https://host/api/reports/v1/..%2Fx%20y/result");
+            let own = transport.own_url(&["reports", "a b", "run"]).unwrap();
+            assert_eq!(own.as_str(), "https://host/api/muster/v1/reports/a%20b/run");
+        }
+        assert_eq!(
+            transport("http://host").unwrap().url("search", &[]).unwrap().as_str(),
+            "http://host/search/v1"
+        );
+    }
+
+    #[test]
+    fn versions_have_their_paths() {
+        for (version, path) in [
+            (ApiVersion::V1, "/saved-searches/v1/x"),
+            (ApiVersion::V3, "/v3/saved-searches/x"),
+            (ApiVersion::V2024, "/v2024/saved-searches/x"),
+            (ApiVersion::V2025, "/v2025/saved-searches/x"),
+            (ApiVersion::V2026, "/v2026/saved-searches/x"),
+        ] {
+            let configuration =
+                Configuration::new("https://host", Credentials::token("t")).with_version(version);
+            let url = Transport::new(configuration).unwrap().url("saved-searches", &["x"]).unwrap();
+            assert_eq!(url.path(), path);
+        }
+    }
+
+    #[test]
+    fn an_id_that_leads_elsewhere_is_refused() {
+        for id in ["", ".", ".."] {
+            let refused = transport("https://host").unwrap().url("saved-searches", &[id]);
+            assert!(matches!(refused, Err(Error::Argument(_))), "{id}");
         }
     }
 
     #[test]
     fn a_file_without_a_certificate_is_refused() {
         for pem in [&b""[..], b"text", b"-----BEGIN CERTIFICATE-----\n?\n-----END CERTIFICATE-----\n"] {
-            let configuration = Configuration {
-                trusted_pem: Some(pem.to_vec()),
-                ..Configuration::new("https://host", Credentials::Token("t".into()))
-            };
+            let configuration =
+                Configuration::new("https://host", Credentials::token("t")).with_trusted_pem(pem);
             assert!(matches!(Transport::new(configuration), Err(Error::Configuration(_))));
         }
     }
@@ -144,8 +182,7 @@ mod tests {
     #[test]
     fn an_address_that_is_none_is_refused() {
         for base in ["", "host:8080", "ftp://host"] {
-            let configuration = Configuration::new(base, Credentials::Token("t".into()));
-            assert!(matches!(Transport::new(configuration), Err(Error::Configuration(_))), "{base}");
+            assert!(matches!(transport(base), Err(Error::Configuration(_))), "{base}");
         }
     }
 }

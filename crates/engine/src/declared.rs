@@ -15,7 +15,7 @@ use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, Sc
 use muster_sources::DocumentType;
 use std::sync::Arc;
 
-pub(crate) use tables::{ACCOUNTS, COUNTS, IDENTITIES};
+pub(crate) use tables::{ACCOUNTS, COUNTS, IDENTITIES, IDENTITY_DOCUMENTS};
 
 /// Every table of a snapshot. The tables of documents are last.
 pub const TABLES: [&str; 14] = {

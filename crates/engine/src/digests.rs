@@ -71,7 +71,7 @@ impl Engine {
             let (dir, known) = (self.tables_dir().join(table), Arc::clone(self.known()));
             let wanted = wanted.into_iter().map(|(name, file)| (name.clone(), file.clone())).collect();
             let fault = move |(name, file): (String, TableFile)| known.fault(&dir, table, &name, &file);
-            on_threads(wanted, fault).await?.into_iter().flatten().next()
+            on_threads(self.threads(), wanted, fault).await?.into_iter().flatten().next()
         } else {
             Some("its log does not name the files that were written".to_owned())
         };
@@ -103,7 +103,7 @@ impl Engine {
         }
         let (dir, known) = (self.tables_dir().join(table), Arc::clone(self.known()));
         let fault = move |(name, file): (String, TableFile)| known.fault(&dir, table, &name, &file);
-        let faults = on_threads(files.clone().into_iter().collect(), fault).await?;
+        let faults = on_threads(self.threads(), files.clone().into_iter().collect(), fault).await?;
         Ok(faults.into_iter().flatten().next().and_then(damage))
     }
 
@@ -186,16 +186,20 @@ pub(crate) async fn describe(
         }
         Ok((name, file))
     };
-    on_threads(files, describe).await?.into_iter().collect()
+    on_threads(engine.threads(), files, describe).await?.into_iter().collect()
 }
 
-/// Applies a function to all items, on as many threads as there are processors. The results have the order of the items.
-async fn on_threads<I, O>(items: Vec<I>, apply: impl Fn(I) -> O + Send + Sync + 'static) -> Result<Vec<O>>
+/// Applies a function to all items, on at most so many threads. The results have the order of the items.
+async fn on_threads<I, O>(
+    threads: usize,
+    items: Vec<I>,
+    apply: impl Fn(I) -> O + Send + Sync + 'static,
+) -> Result<Vec<O>>
 where
     I: Send + 'static,
     O: Send + 'static,
 {
-    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(items.len());
+    let threads = threads.min(items.len());
     let (waiting, apply) = (Arc::new(Mutex::new(items.into_iter().enumerate())), Arc::new(apply));
     let mut tasks = tokio::task::JoinSet::new();
     for _ in 0..threads {
@@ -214,4 +218,33 @@ where
 
 fn chain(error: &EngineError) -> String {
     muster_reports::error::error_chain(error)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+    use std::sync::Barrier;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    #[tokio::test]
+    async fn work_is_on_as_many_threads_as_it_may_use() {
+        let (running, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let (now, seen) = (Arc::clone(&running), Arc::clone(&most));
+        let one_by_one = on_threads(1, (0..100).collect(), move |item: usize| {
+            seen.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            std::thread::yield_now();
+            now.fetch_sub(1, Ordering::SeqCst);
+            item * 2
+        });
+        assert_eq!(one_by_one.await.unwrap(), (0..100).map(|item| item * 2).collect::<Vec<_>>());
+        assert_eq!(most.load(Ordering::SeqCst), 1);
+        // None of them returns before all three run.
+        let together = Barrier::new(3);
+        let three = on_threads(3, vec!['a', 'b', 'c'], move |item| {
+            together.wait();
+            item
+        });
+        assert_eq!(three.await.unwrap(), ['a', 'b', 'c']);
+    }
 }

@@ -17,6 +17,11 @@ pub(crate) fn partition_of(id: &str, partitions: u32) -> u32 {
     u32::try_from((number * u64::from(partitions)) >> 32).expect("a 32-bit fraction of a u32 is one")
 }
 
+/// The first id of a partition, if ids are hexadecimal numbers in lower case.
+pub(crate) fn first_id_of(partition: u32, partitions: u32) -> String {
+    format!("{:08x}", (u64::from(partition) << 32).div_ceil(u64::from(partitions.max(1))))
+}
+
 /// The parts of a file name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FileName {
@@ -43,9 +48,38 @@ impl FileName {
         partition_of(id, self.partitions) == self.partition
     }
 
-    /// The name of a file that the refresh of `snapshot` writes.
-    pub(crate) fn text(&self, snapshot: &str) -> String {
-        format!("{}-{:03}-of{:03}-{snapshot}.parquet", self.group, self.partition, self.partitions)
+    /// The name of a file that this attempt at a snapshot writes.
+    pub(crate) fn text(&self, attempt: &str) -> String {
+        format!("{}-{:03}-of{:03}-{attempt}.parquet", self.group, self.partition, self.partitions)
+    }
+}
+
+/// The rows that belong into a file, by its name.
+pub(crate) struct RowsOfFile {
+    /// `None` if the file is not of a partitioned table, so that any row may be in it.
+    name: Option<FileName>,
+    /// The last group that was asked for, and whether it is the file's: to hash the group of each row would take long.
+    group: Option<(String, bool)>,
+}
+
+impl RowsOfFile {
+    /// The rows of the file with this name.
+    pub(crate) fn of(name: &str) -> Self {
+        Self { name: FileName::parse(name), group: None }
+    }
+
+    /// Whether a row with this group and id belongs into the file.
+    pub(crate) fn has(&mut self, group: Option<&str>, id: &str) -> bool {
+        let Some(name) = &self.name else { return true };
+        let of_group = match &self.group {
+            Some((known, of_group)) if group == Some(known.as_str()) => *of_group,
+            Some(_) | None => {
+                let of_group = group_name(group) == name.group;
+                self.group = Some((group.unwrap_or_default().to_owned(), of_group));
+                of_group
+            }
+        };
+        of_group && partition_of(id, name.partitions) == name.partition
     }
 }
 
@@ -77,5 +111,20 @@ mod tests {
             (partition_of("", 128), partition_of("ffffffffffff", 128), partition_of("user-1", 1)),
             (0, 127, 0)
         );
+    }
+
+    #[test]
+    fn a_partition_begins_with_its_first_id() {
+        for partitions in [2, 3, 7, 74, 128] {
+            for partition in 1..partitions {
+                let first = first_id_of(partition, partitions);
+                let number = u32::from_str_radix(&first, 16).expect("eight digits");
+                let before = format!("{:08x}ffff", number - 1);
+                assert_eq!(
+                    (partition_of(&before, partitions), partition_of(&first, partitions)),
+                    (partition - 1, partition)
+                );
+            }
+        }
     }
 }

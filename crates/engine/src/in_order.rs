@@ -8,6 +8,10 @@
 //! then has nothing to do, or only has to sort the rows of one row of the table among each other, the plan is changed.
 //! The optimizer's own rules remove the sort and put a merge in its place.
 //!
+//! A join that held the table itself has its sides exchanged for that. This has a price: the side that is now held is
+//! read whole, while before only those of its rows were read that match a row of the table. So it is done only if that
+//! side is read from files as it is, and does not have many more rows than the table.
+//!
 //! The order of a file is what its footer says. A wrong footer gives rows out of order, which `order` refuses.
 
 use datafusion::arrow::datatypes::{DataType, Schema};
@@ -37,6 +41,8 @@ const MERGED_FILES_MAX: usize = 256;
 const MERGED_ROWS: usize = 128 * 1024;
 /// Fewest rows of a batch. Smaller ones take longer to handle than their rows.
 const BATCH_ROWS_MIN: usize = 512;
+/// For the sake of the order, a side of a join is held that has at most so many times the rows of the other side.
+const HELD_TIMES_MAX: usize = 8;
 /// Assumed bytes of a text.
 const TEXT_BYTES: usize = 32;
 /// Assumed bytes of a list, an object or the attributes of a row.
@@ -141,14 +147,20 @@ impl Search {
             return Ok(ways);
         }
         let (left, right) = (join.left(), join.right());
-        if self.may_be_held(left)? {
+        let left_rows = rows(left)?;
+        if self.may_be_held(left, left_rows) {
             for Ordered { plan, columns } in self.ordered(right)? {
                 let join = join.builder().with_new_children(vec![Arc::clone(left), plan])?;
                 let join = join.with_partition_mode(PartitionMode::CollectLeft).build()?;
                 ways.push(Ordered { plan: Arc::new(join), columns });
             }
         }
-        if join.join_type().supports_swap() && self.may_be_held(right)? {
+        let right_rows = rows(right)?;
+        let is_small = |(held, table): (usize, usize)| held <= table.saturating_mul(HELD_TIMES_MAX);
+        let may_be_exchanged = join.join_type().supports_swap()
+            && is_read_from_files(right)
+            && right_rows.zip(left_rows).is_some_and(is_small);
+        if may_be_exchanged && self.may_be_held(right, right_rows) {
             for Ordered { plan, columns } in self.ordered(left)? {
                 let join = join.builder().with_new_children(vec![plan, Arc::clone(right)])?.build()?;
                 ways.push(Ordered { plan: join.swap_inputs(PartitionMode::CollectLeft)?, columns });
@@ -158,11 +170,21 @@ impl Search {
     }
 
     /// Whether there is room in memory for all rows of a plan.
-    fn may_be_held(&self, plan: &Arc<dyn ExecutionPlan>) -> Result<bool> {
-        let statistics = StatisticsContext::new().compute(plan.as_ref(), &StatisticsArgs::new())?;
-        let rows = statistics.num_rows.get_value();
-        Ok(rows.is_some_and(|rows| rows.saturating_mul(row_bytes(&plan.schema())) <= self.held_bytes_max))
+    fn may_be_held(&self, plan: &Arc<dyn ExecutionPlan>, rows: Option<usize>) -> bool {
+        rows.is_some_and(|rows| rows.saturating_mul(row_bytes(&plan.schema())) <= self.held_bytes_max)
     }
+}
+
+/// About how many rows a plan has; `None` if that is unknown.
+fn rows(plan: &Arc<dyn ExecutionPlan>) -> Result<Option<usize>> {
+    let statistics = StatisticsContext::new().compute(plan.as_ref(), &StatisticsArgs::new())?;
+    Ok(statistics.num_rows.get_value().copied())
+}
+
+/// Whether the rows of a plan are rows of files, filtered at most.
+fn is_read_from_files(plan: &Arc<dyn ExecutionPlan>) -> bool {
+    let passes_on = plan.is::<FilterExec>() || plan.is::<ProjectionExec>();
+    plan.is::<DataSourceExec>() || (passes_on && plan.children().into_iter().all(is_read_from_files))
 }
 
 /// The same scan with a partition for each file; `None` if the files are not all sorted in one way.

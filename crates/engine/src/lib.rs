@@ -15,6 +15,7 @@ mod file_name;
 mod functions;
 pub mod history;
 mod in_order;
+mod kept_plans;
 pub mod memory;
 mod order;
 mod parquet_file;

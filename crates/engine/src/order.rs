@@ -14,7 +14,7 @@ use datafusion::arrow::compute::SortOptions;
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use datafusion::arrow::row::{OwnedRow, RowConverter, SortField};
 use datafusion::dataframe::DataFrame;
-use datafusion::execution::SendableRecordBatchStream;
+use datafusion::execution::{SendableRecordBatchStream, SessionState};
 use datafusion::logical_expr::{Limit, LogicalPlan, SortExpr};
 use datafusion::prelude::{Expr, ident};
 use futures_util::StreamExt;
@@ -48,10 +48,26 @@ impl SortKey {
 pub(crate) struct Ordered {
     /// The shown columns, followed by the keys that are not shown, under generated names.
     frame: DataFrame,
+    order: Order,
+}
+
+/// What the columns of an ordered plan are.
+#[derive(Debug, Clone)]
+struct Order {
     /// Names of the shown columns.
     names: Vec<String>,
-    /// Position of each key in the frame, and its direction.
+    /// Position of each key in the plan, and its direction.
     keys: Vec<(usize, SortOptions)>,
+    /// Whether rows may be equal in all keys.
+    repeats: bool,
+}
+
+/// An optimized plan. It can be run in any session that optimizes no plans.
+#[derive(Debug)]
+pub(crate) struct Planned {
+    plan: LogicalPlan,
+    /// `None` if the query has no order.
+    order: Option<Order>,
 }
 
 impl Ordered {
@@ -74,7 +90,7 @@ impl Ordered {
         }
         let computed = computed.into_iter().enumerate().map(|(at, expression)| expression.alias(place(at)));
         let frame = frame.select(computed.collect::<Vec<_>>())?.sort(order)?;
-        Ok(Self { frame, names, keys: places })
+        Ok(Self { frame, order: Order { names, keys: places, repeats: false } })
     }
 
     /// A query in the order of its own final ORDER BY; `None` without one. Rows with equal keys are ordered by the
@@ -113,6 +129,11 @@ impl Ordered {
         Ok(Some(ordered.with_frame(DataFrame::new(state, limited))))
     }
 
+    /// The same, of rows that may be equal in all keys. Their other columns must follow from the keys.
+    pub(crate) fn with_repeats(self) -> Self {
+        Self { order: Order { repeats: true, ..self.order }, ..self }
+    }
+
     /// The plan itself.
     pub(crate) fn frame(&self) -> &DataFrame {
         &self.frame
@@ -125,33 +146,58 @@ impl Ordered {
 
     /// The shown columns.
     pub(crate) fn schema(&self) -> SchemaRef {
-        shown(&self.names, self.frame.schema().inner())
+        shown(&self.order.names, self.frame.schema().inner())
+    }
+
+    /// Optimizes the plan.
+    pub(crate) fn optimized(self) -> datafusion::error::Result<Planned> {
+        Ok(Planned { plan: self.frame.into_optimized_plan()?, order: Some(self.order) })
     }
 
     /// Starts the plan.
     pub(crate) async fn start(self, step: &str) -> Result<OrderedRows> {
+        let Order { names, keys, repeats } = self.order;
         let stream = self.frame.execute_stream().await.map_err(|e| EngineError::plan(step, e))?;
-        let is_key = |at: usize| self.keys.iter().any(|(key, _)| *key == at);
-        let may_be_equal = (0..self.names.len()).all(is_key);
-        let check = OrderCheck::new(step, &stream.schema(), self.keys, may_be_equal)?;
-        Ok(OrderedRows { step: step.to_owned(), schema: shown(&self.names, &stream.schema()), stream, check })
+        let is_key = |at: usize| keys.iter().any(|(key, _)| *key == at);
+        let may_be_equal = repeats || (0..names.len()).all(is_key);
+        let check = OrderCheck::new(step, &stream.schema(), keys, may_be_equal)?;
+        Ok(OrderedRows { step: step.to_owned(), schema: shown(&names, &stream.schema()), stream, check })
     }
 }
 
-/// All rows of a query, in the order of its ORDER BY if it has one.
-///
-/// # Errors
-/// When the plan fails, or a row is out of order.
-pub(crate) async fn collect(step: &str, query: DataFrame) -> Result<Vec<RecordBatch>> {
-    let failed = |e| EngineError::plan(step, e);
-    let Some(ordered) = Ordered::declared(&query).map_err(failed)? else {
-        return query.collect().await.map_err(failed);
-    };
-    let (mut rows, mut batches) = (ordered.start(step).await?, Vec::new());
-    while let Some(batch) = rows.next().await? {
-        batches.push(batch);
+impl Planned {
+    /// Optimizes a query, which has the order of its own ORDER BY if it has one.
+    pub(crate) fn declared(query: DataFrame) -> datafusion::error::Result<Self> {
+        match Ordered::declared(&query)? {
+            Some(ordered) => ordered.optimized(),
+            None => Ok(Self { plan: query.into_optimized_plan()?, order: None }),
+        }
     }
-    Ok(batches)
+
+    /// The plan in a session.
+    pub(crate) fn frame(&self, session: &SessionState) -> DataFrame {
+        DataFrame::new(session.clone(), self.plan.clone())
+    }
+
+    /// The plan in a session, if its rows have an order.
+    pub(crate) fn ordered(&self, session: &SessionState) -> Option<Ordered> {
+        Some(Ordered { frame: self.frame(session), order: self.order.clone()? })
+    }
+
+    /// All rows of the plan, which `frame` has in a session, in their order if they have one.
+    ///
+    /// # Errors
+    /// When the plan fails, or a row is out of order.
+    pub(crate) async fn collect(&self, step: &str, frame: DataFrame) -> Result<Vec<RecordBatch>> {
+        let Some(order) = self.order.clone() else {
+            return frame.collect().await.map_err(|e| EngineError::plan(step, e));
+        };
+        let (mut rows, mut batches) = (Ordered { frame, order }.start(step).await?, Vec::new());
+        while let Some(batch) = rows.next().await? {
+            batches.push(batch);
+        }
+        Ok(batches)
+    }
 }
 
 /// Generated name of a column of the plan.
@@ -407,7 +453,11 @@ mod tests {
         ];
         for (sql, expected) in cases {
             for _ in 0..3 {
-                let found = shown(&collect("test", numbers(sql).await).await.unwrap());
+                let query = numbers(sql).await;
+                let session = query.clone().into_parts().0;
+                let planned = Planned::declared(query).unwrap();
+                let frame = planned.frame(&session);
+                let found = shown(&planned.collect("test", frame).await.unwrap());
                 assert!(found == expected, "{sql}: {:?} ...", &found[..found.len().min(5)]);
             }
         }

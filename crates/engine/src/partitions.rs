@@ -3,7 +3,7 @@
 //!
 //! Accounts are divided by source first: the rows of one source are a *group*. The number of partitions of a group
 //! changes only when the whole group is written. The name of a file contains group, partition, number of partitions and
-//! snapshot. Other programs do not need these names: the table's log lists the files.
+//! the attempt at a snapshot that wrote it. Other programs do not need these names: the table's log lists the files.
 //!
 //! If the declaration of the table gives an order, each file is sorted by it and says so in its footer
 //! (`sorting_columns`). A report in this order then merges the files and sorts nothing (`in_order`). The rows of a
@@ -13,13 +13,17 @@
 //! Invariants: the rows of a group and partition are in files of that name and nowhere else; memory is bounded,
 //! whatever the number of partitions.
 
+mod sequence;
+
+pub(crate) use sequence::FilesInSequence;
+
 use crate::declared::{Table, Writing};
 use crate::error::{EngineError, Result};
 use crate::file_name::{FileName, group_name, partition_of};
 use crate::parquet_file;
 use crate::tables::{DataFile, ROW_GROUP_ROWS};
-use datafusion::arrow::array::{AsArray, RecordBatch, UInt32Array};
-use datafusion::arrow::compute::{SortOptions, concat_batches, take_record_batch};
+use datafusion::arrow::array::{Array, AsArray, RecordBatch, StringArray};
+use datafusion::arrow::compute::{SortOptions, interleave_record_batch};
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::error::ArrowError;
 use datafusion::arrow::ipc::reader::StreamReader;
@@ -79,8 +83,20 @@ impl Partitioning {
     }
 
     /// The number of partitions for a number of rows.
-    fn partitions(&self, rows: u64) -> u32 {
+    pub(crate) fn partitions(&self, rows: u64) -> u32 {
         u32::try_from(rows.div_ceil(self.rows)).unwrap_or(u32::MAX).clamp(1, PARTITIONS_MAX)
+    }
+
+    /// Files in `dir` of so many partitions of a table without groups, for rows that come in the order of their ids.
+    pub(crate) fn in_sequence(
+        &self,
+        dir: PathBuf,
+        snapshot: &str,
+        partitions: u32,
+        schema: SchemaRef,
+    ) -> Result<FilesInSequence> {
+        let properties = properties(self, &schema)?;
+        Ok(FilesInSequence::new(dir, snapshot, partitions, schema, properties))
     }
 
     /// Whether a group has too many rows for its number of partitions.
@@ -175,10 +191,11 @@ impl TouchedIds {
             let keys = RowKeys::of(partitioning, &batch)?;
             for row in 0..batch.num_rows() {
                 let (group, id) = keys.of_row(row);
-                if let Some((count, _)) = known.get(&group) {
+                let group = &keys.groups[group];
+                if let Some((count, _)) = known.get(group) {
                     found.partitions.insert((group.clone(), partition_of(id, *count)));
                 }
-                *found.rows.entry(group).or_default() += 1;
+                *found.rows.entry(group.clone()).or_default() += 1;
             }
         }
         Ok(found)
@@ -187,10 +204,11 @@ impl TouchedIds {
 
 /// Groups and ids of the rows of a batch.
 struct RowKeys<'a> {
-    ids: &'a datafusion::arrow::array::StringArray,
-    groups: Option<&'a datafusion::arrow::array::StringArray>,
-    /// Cache of group names: hashing the value of each row would take longer than writing the row.
-    names: std::cell::RefCell<BTreeMap<String, String>>,
+    ids: &'a StringArray,
+    /// The names of the groups of the batch.
+    groups: Vec<String>,
+    /// Which of them each row is in; empty if there is only one.
+    group_of: Vec<usize>,
 }
 
 impl<'a> RowKeys<'a> {
@@ -200,22 +218,27 @@ impl<'a> RowKeys<'a> {
                 EngineError::data("dividing a table", format!("{name} is not a column of texts"))
             })
         };
-        Ok(Self {
-            ids: column("id")?,
-            groups: partitioning.group.map(column).transpose()?,
-            names: std::cell::RefCell::default(),
-        })
+        let ids = column("id")?;
+        let Some(group) = partitioning.group else {
+            return Ok(Self { ids, groups: vec![group_name(None)], group_of: Vec::new() });
+        };
+        let values = column(group)?;
+        let mut known: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut groups = Vec::new();
+        let group_of = (0..values.len()).map(|row| {
+            // The name of a group is a hash: to make it for each row would take longer than to write the row.
+            *known.entry(values.value(row)).or_insert_with_key(|value| {
+                groups.push(group_name(Some(*value)));
+                groups.len() - 1
+            })
+        });
+        let group_of = group_of.collect();
+        Ok(Self { ids, groups, group_of })
     }
 
-    fn of_row(&self, row: usize) -> (String, &'a str) {
-        let Some(groups) = self.groups else { return (group_name(None), self.ids.value(row)) };
-        let value = groups.value(row);
-        let mut names = self.names.borrow_mut();
-        let name = match names.get(value) {
-            Some(name) => name.clone(),
-            None => names.entry(value.to_owned()).or_insert_with(|| group_name(Some(value))).clone(),
-        };
-        (name, self.ids.value(row))
+    /// The number of a row's group, and the row's id.
+    fn of_row(&self, row: usize) -> (usize, &'a str) {
+        (self.group_of.get(row).copied().unwrap_or_default(), self.ids.value(row))
     }
 }
 
@@ -223,7 +246,7 @@ impl<'a> RowKeys<'a> {
 pub(crate) async fn write(
     partitioning: &Partitioning,
     dir: &Path,
-    snapshot: &str,
+    attempt: &str,
     plan: &RewritePlan,
     rows: DataFrame,
 ) -> Result<Vec<DataFile>> {
@@ -235,7 +258,7 @@ pub(crate) async fn write(
         properties: properties(partitioning, &batches.schema())?,
         schema: batches.schema(),
         dir: dir.join(partitioning.table),
-        snapshot,
+        attempt,
         plan,
         threads: context.session_config().target_partitions(),
         disk: Arc::clone(&context.runtime_env().disk_manager),
@@ -273,7 +296,7 @@ struct PartitionWriter<'a> {
     schema: SchemaRef,
     properties: WriterProperties,
     dir: PathBuf,
-    snapshot: &'a str,
+    attempt: &'a str,
     plan: &'a RewritePlan,
     threads: usize,
     disk: Arc<DiskManager>,
@@ -306,17 +329,23 @@ impl PartitionWriter<'_> {
     fn divide(&mut self) -> Result<()> {
         let batches = std::mem::take(&mut self.waiting);
         self.waiting_rows = 0;
-        let rows = concat_batches(&self.schema, &batches).map_err(|e| self.failed(e))?;
-        drop(batches);
-        let mut of_partitions: BTreeMap<PartitionKey, Vec<u32>> = BTreeMap::new();
-        let keys = RowKeys::of(self.partitioning, &rows)?;
-        for row in 0..rows.num_rows() {
-            let (group, id) = keys.of_row(row);
-            let partition = partition_of(id, self.plan.partitions.get(&group).copied().unwrap_or(1));
-            of_partitions
-                .entry((group, partition))
-                .or_default()
-                .push(u32::try_from(row).expect("few rows are gathered"));
+        let mut of_partitions: BTreeMap<PartitionKey, Places> = BTreeMap::new();
+        for (at, batch) in batches.iter().enumerate() {
+            let keys = RowKeys::of(self.partitioning, batch)?;
+            let partitions =
+                keys.groups.iter().map(|group| self.plan.partitions.get(group).copied().unwrap_or(1));
+            let partitions: Vec<u32> = partitions.collect();
+            let mut of_groups: Vec<BTreeMap<u32, Places>> = vec![BTreeMap::new(); partitions.len()];
+            for row in 0..batch.num_rows() {
+                let (group, id) = keys.of_row(row);
+                let partition = partition_of(id, partitions[group]);
+                of_groups[group].entry(partition).or_default().push((at, row));
+            }
+            for (group, parts) in keys.groups.iter().zip(of_groups) {
+                for (part, places) in parts {
+                    of_partitions.entry((group.clone(), part)).or_default().extend(places);
+                }
+            }
         }
         for key in of_partitions.keys() {
             if !self.open.contains_key(key) {
@@ -326,9 +355,8 @@ impl PartitionWriter<'_> {
         }
         let parts = self.open.iter_mut();
         let parts = parts.filter_map(|(key, part)| Some((part, of_partitions.remove(key)?))).collect();
-        let add = |(part, indices): (&mut Part, Vec<u32>)| {
-            part.add(take_record_batch(&rows, &UInt32Array::from(indices))?)
-        };
+        let batches: Vec<&RecordBatch> = batches.iter().collect();
+        let add = |(part, places): (&mut Part, Places)| part.add(interleave_record_batch(&batches, &places)?);
         let added = on_threads(self.threads, parts, &add);
         added.map_err(|e| self.failed(e))?;
         self.release()
@@ -336,7 +364,7 @@ impl PartitionWriter<'_> {
 
     fn create(&mut self, (group, partition): &PartitionKey) -> Result<Part> {
         let partitions = self.plan.partitions.get(group).copied().unwrap_or(1);
-        let name = FileName { group: group.clone(), partition: *partition, partitions }.text(self.snapshot);
+        let name = FileName { group: group.clone(), partition: *partition, partitions }.text(self.attempt);
         let path = self.dir.join(&name);
         let file = File::create_new(&path)
             .map_err(|e| EngineError::io(format!("creating {}", path.display()), e))?;
@@ -371,6 +399,9 @@ impl PartitionWriter<'_> {
         Ok(written)
     }
 }
+
+/// Places of rows: a batch and a row in it.
+type Places = Vec<(usize, usize)>;
 
 /// A file that is being written.
 struct Part {
@@ -409,7 +440,7 @@ impl Part {
 
     fn close(mut self, schema: &SchemaRef, order: &[&str]) -> datafusion::error::Result<DataFile> {
         if let Some(gathered) = self.gathered.take() {
-            self.writer.write(&sorted(&gathered.all(schema)?, order)?)?;
+            self.writer.write(&sorted(schema, &gathered.all()?, order)?)?;
         }
         let file = self.writer.into_inner()?;
         Ok(DataFile { name: self.name, bytes: file.metadata()?.len(), rows: self.rows })
@@ -448,7 +479,7 @@ impl Gathered {
     }
 
     /// All rows, in any order.
-    fn all(self, schema: &SchemaRef) -> datafusion::error::Result<RecordBatch> {
+    fn all(self) -> datafusion::error::Result<Vec<RecordBatch>> {
         let mut batches = self.batches;
         if let Some((file, mut writer)) = self.released {
             writer.finish()?;
@@ -463,24 +494,34 @@ impl Gathered {
                 batches.push(batch?);
             }
         }
-        Ok(concat_batches(schema, &batches)?)
+        Ok(batches)
     }
 }
 
-/// The rows sorted by these columns, ascending, nulls last.
-fn sorted(rows: &RecordBatch, order: &[&str]) -> std::result::Result<RecordBatch, ArrowError> {
-    let keys = order.iter().map(|name| {
-        let at = rows.schema_ref().index_of(name)?;
-        Ok(Arc::clone(rows.column(at)))
+/// The rows of batches sorted by these columns, ascending, nulls last. Each row is copied once, to its place.
+fn sorted(
+    schema: &SchemaRef,
+    batches: &[RecordBatch],
+    order: &[&str],
+) -> std::result::Result<RecordBatch, ArrowError> {
+    let columns = order.iter().map(|name| schema.index_of(name));
+    let columns = columns.collect::<std::result::Result<Vec<_>, ArrowError>>()?;
+    let ascending = SortOptions { descending: false, nulls_first: false };
+    let field = |at: &usize| SortField::new_with_options(schema.field(*at).data_type().clone(), ascending);
+    let converter = RowConverter::new(columns.iter().map(field).collect())?;
+    let keys = batches.iter().map(|batch| {
+        let keys: Vec<_> = columns.iter().map(|at| Arc::clone(batch.column(*at))).collect();
+        converter.convert_columns(&keys)
     });
     let keys = keys.collect::<std::result::Result<Vec<_>, ArrowError>>()?;
-    let ascending = SortOptions { descending: false, nulls_first: false };
-    let fields = keys.iter().map(|key| SortField::new_with_options(key.data_type().clone(), ascending));
-    let keys = RowConverter::new(fields.collect())?.convert_columns(&keys)?;
-    let mut places: Vec<u32> =
-        (0..rows.num_rows()).map(|row| u32::try_from(row).expect("few rows are gathered")).collect();
-    places.sort_unstable_by_key(|place| keys.row(*place as usize));
-    take_record_batch(rows, &UInt32Array::from(places))
+    let places = batches.iter().enumerate();
+    let mut places: Places =
+        places.flat_map(|(at, batch)| (0..batch.num_rows()).map(move |row| (at, row))).collect();
+    places.sort_unstable_by_key(|(at, row)| keys[*at].row(*row));
+    match places.is_empty() {
+        true => Ok(RecordBatch::new_empty(Arc::clone(schema))),
+        false => interleave_record_batch(&batches.iter().collect::<Vec<_>>(), &places),
+    }
 }
 
 /// Does the work for each item on so many threads. One thread does all of the work for an item, so the rows of a file
@@ -519,35 +560,6 @@ fn on_threads<I: Send, T: Send, E: From<ParquetError> + Send>(
 /// Whether a file has rows of a group, by its name.
 pub(crate) fn is_of_group(file: &str, group: &str) -> bool {
     FileName::parse(file).is_some_and(|name| name.group == group_name(Some(group)))
-}
-
-/// The rows that belong into a file, by its name.
-pub(crate) struct RowsOfFile {
-    /// `None` if the file is not of a partitioned table, so that any row may be in it.
-    name: Option<FileName>,
-    /// The last group that was asked for, and whether it is the file's: to hash the group of each row would take long.
-    group: Option<(String, bool)>,
-}
-
-impl RowsOfFile {
-    /// The rows of the file with this name.
-    pub(crate) fn of(name: &str) -> Self {
-        Self { name: FileName::parse(name), group: None }
-    }
-
-    /// Whether a row with this group and id belongs into the file.
-    pub(crate) fn has(&mut self, group: Option<&str>, id: &str) -> bool {
-        let Some(name) = &self.name else { return true };
-        let of_group = match &self.group {
-            Some((known, of_group)) if group == Some(known.as_str()) => *of_group,
-            Some(_) | None => {
-                let of_group = group_name(group) == name.group;
-                self.group = Some((group.unwrap_or_default().to_owned(), of_group));
-                of_group
-            }
-        };
-        of_group && partition_of(id, name.partitions) == name.partition
-    }
 }
 
 #[cfg(test)]

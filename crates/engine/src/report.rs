@@ -1,17 +1,21 @@
 //! A report over a snapshot: its plan, and a second, independent count of its population.
 
+mod queries;
+
 use crate::cancellation::RunGuard;
 use crate::error::{EngineError, Result};
 use crate::functions::strings;
+use crate::kept_plans::Shape;
 use crate::order::{Ordered, SortKey};
 use crate::rows::ReportRows;
-use crate::session::{Engine, within_memory};
-use crate::{order, read_only_sql, scope};
+use crate::session::Engine;
+use crate::{read_only_sql, scope};
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Int64Type};
 use datafusion::common::ScalarValue;
 use datafusion::dataframe::DataFrame;
+use datafusion::error::DataFusionError;
 use datafusion::prelude::{Expr, SessionContext, ident, lit};
 use futures_util::future::BoxFuture;
 use muster_reports::arguments::{ArgumentValue, Arguments};
@@ -19,6 +23,7 @@ use muster_reports::caller::DataScope;
 use muster_reports::cover::{Breakdown, Count, Reconciliation};
 use muster_reports::definition::{AttributeColumns, ReportDefinition};
 use muster_reports::snapshot::SnapshotManifest;
+use queries::Queries;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -49,9 +54,8 @@ pub struct ChartNumber {
 /// A report that is ready to run. Dropping it ends its rows and counts.
 pub struct ReportPlan {
     engine: Arc<Engine>,
-    context: SessionContext,
+    queries: Arc<Queries>,
     definition: ReportDefinition,
-    parameters: Vec<(String, ScalarValue)>,
     columns: Vec<OutputColumn>,
     rows: Ordered,
     _running: RunGuard,
@@ -72,28 +76,19 @@ impl Engine {
         Box::pin(async move {
             let named: Vec<_> = read_only_sql::check(definition)?.into_iter().collect();
             let running = RunGuard::default();
-            let context = self.session_until(running.signal());
-            read_only_sql::limit(&context);
-            // If the query names a table that the snapshot does not have, this returns an error that says so.
-            scope::register(self, &context, manifest, scope, &named).await?;
-            let parameters = parameters(arguments);
+            // If a query names a table that the snapshot does not have, planning it returns an error that says so.
+            let shown = scope::tables(self, manifest, scope, &named).await?;
+            let version = |table: &'static str| Some((table, *manifest.versions.get(table)?));
+            let whole = matches!(scope, DataScope::Everything)
+                .then(|| named.iter().copied().filter_map(version).collect());
+            let queries = Queries::new(self, running.signal(), shown, whole, parameters(arguments));
             let attributes = attribute_columns(manifest, definition, arguments)?;
-            let query = parameterised(&context, &definition.query, &parameters).await.map_err(|error| {
-                EngineError::Invalid(format!(
-                    "the query of report {} cannot be planned: {error}",
-                    definition.id
-                ))
-            })?;
-            let (columns, expressions) = output(&context, definition, &attributes, &query)?;
-            let keys = definition.order_by.iter().map(|key| SortKey::column(key)).collect();
-            let shown = columns.iter().map(|column| column.name.clone()).zip(expressions).collect();
-            let rows = Ordered::new(query, shown, keys)
-                .map_err(|error| EngineError::Invalid(format!("report {}: {error}", definition.id)))?;
+            let columns = output_columns(definition, &attributes);
+            let rows = rows(&queries, definition, &columns, &attributes).await?;
             Ok(ReportPlan {
                 engine: Arc::clone(self),
-                context,
+                queries: Arc::new(queries),
                 definition: definition.clone(),
-                parameters,
                 columns,
                 rows,
                 _running: running,
@@ -176,31 +171,9 @@ impl ReportPlan {
 
     /// The rows of a query. It is planned on the engine's threads, too, so that several queries are planned side by side.
     async fn collect(&self, step: &str, sql: &str) -> Result<Vec<RecordBatch>> {
-        let (context, parameters) = (self.context.clone(), self.parameters.clone());
-        let (step, sql) = (step.to_owned(), sql.to_owned());
-        let collected = async move {
-            let frame = parameterised(&context, &sql, &parameters).await;
-            let frame = frame.map_err(|e| EngineError::plan(&step, e))?;
-            let attempt = |frame| {
-                let step = step.clone();
-                async move { order::collect(&step, frame).await }
-            };
-            within_memory(frame, attempt).await
-        };
-        self.engine.run(collected).await
+        let (queries, step, sql) = (Arc::clone(&self.queries), step.to_owned(), sql.to_owned());
+        self.engine.run(async move { queries.collect(&step, &sql).await }).await
     }
-}
-
-async fn parameterised(
-    context: &SessionContext,
-    sql: &str,
-    parameters: &[(String, ScalarValue)],
-) -> datafusion::error::Result<DataFrame> {
-    let frame = read_only_sql::plan(context, sql).await?;
-    if parameters.is_empty() {
-        return Ok(frame);
-    }
-    frame.with_param_values(parameters.to_vec())
 }
 
 fn parameters(arguments: &Arguments) -> Vec<(String, ScalarValue)> {
@@ -234,15 +207,69 @@ fn attribute_columns(
     }
 }
 
-/// The output columns, and the expressions that compute them.
-fn output(
+/// The rows of a report, in order.
+async fn rows(
+    queries: &Queries,
+    definition: &ReportDefinition,
+    columns: &[OutputColumn],
+    attributes: &[String],
+) -> Result<Ordered> {
+    let shape = Shape::Columns {
+        columns: definition.columns.iter().map(|column| column.name.clone()).collect(),
+        attributes: attributes.to_vec(),
+        order: definition.order_by.clone(),
+    };
+    let unplanned = |error: DataFusionError| {
+        EngineError::Invalid(format!("the query of report {} cannot be planned: {error}", definition.id))
+    };
+    let disordered =
+        |error: DataFusionError| EngineError::Invalid(format!("report {}: {error}", definition.id));
+    let optimize = |context: &SessionContext, query: DataFrame| {
+        let expressions = output_expressions(context, definition, attributes, &query)?;
+        let shown = columns.iter().map(|column| column.name.clone()).zip(expressions).collect();
+        let keys = definition.order_by.iter().map(|key| SortKey::column(key)).collect();
+        let ordered = Ordered::new(query, shown, keys).map_err(disordered)?;
+        ordered.optimized().map_err(|error| EngineError::plan(definition.id.as_str(), error))
+    };
+    let planned = queries.planned(&definition.query, shape, unplanned, optimize).await?;
+    planned
+        .ordered(queries.running())
+        .ok_or_else(|| EngineError::Invalid(format!("report {}: its rows have no order", definition.id)))
+}
+
+/// The output columns.
+fn output_columns(definition: &ReportDefinition, attributes: &[String]) -> Vec<OutputColumn> {
+    let of_definition = definition.columns.iter().map(|column| OutputColumn {
+        name: column.name.clone(),
+        label: column.label.clone(),
+        meaning: column.meaning.clone(),
+        origin: "definition",
+    });
+    let mut columns: Vec<_> = of_definition.collect();
+    let Some(kind) = definition.attribute_columns else { return columns };
+    let (origin, what) = match kind {
+        AttributeColumns::Identity => ("identity attribute", "Identity attribute"),
+        AttributeColumns::Source => ("account attribute", "Account attribute"),
+    };
+    let fixed: Vec<&str> = definition.columns.iter().map(|column| column.name.as_str()).collect();
+    let of_attribute = attributes.iter().zip(attribute_headers(&fixed, attributes));
+    columns.extend(of_attribute.map(|(attribute, name)| OutputColumn {
+        label: title_case(&name),
+        meaning: format!("{what} {attribute}."),
+        origin,
+        name,
+    }));
+    columns
+}
+
+/// The expressions that compute the output columns.
+fn output_expressions(
     context: &SessionContext,
     definition: &ReportDefinition,
     attributes: &[String],
     query: &DataFrame,
-) -> Result<(Vec<OutputColumn>, Vec<Expr>)> {
-    let mut columns = Vec::new();
-    let mut expressions = Vec::new();
+) -> Result<Vec<Expr>> {
+    let mut expressions = Vec::with_capacity(definition.columns.len() + attributes.len());
     for column in &definition.columns {
         if !query.schema().fields().iter().any(|field| field.name() == &column.name) {
             return Err(EngineError::Invalid(format!(
@@ -251,48 +278,33 @@ fn output(
             )));
         }
         expressions.push(ident(&column.name));
-        columns.push(OutputColumn {
-            name: column.name.clone(),
-            label: column.label.clone(),
-            meaning: column.meaning.clone(),
-            origin: "definition",
-        });
     }
-    let Some(kind) = definition.attribute_columns else { return Ok((columns, expressions)) };
-    let (origin, what) = match kind {
-        AttributeColumns::Identity => ("identity attribute", "Identity attribute"),
-        AttributeColumns::Source => ("account attribute", "Account attribute"),
-    };
-    let function = context
-        .state()
-        .scalar_functions()
-        .get("attribute")
-        .cloned()
-        .ok_or_else(|| EngineError::Invalid("the function attribute is missing".into()))?;
-    let fixed: Vec<&str> = definition.columns.iter().map(|column| column.name.as_str()).collect();
-    for (attribute, name) in attributes.iter().zip(attribute_headers(&fixed, attributes)) {
-        expressions.push(function.call(vec![ident("attributes"), lit(attribute.as_str())]));
-        columns.push(OutputColumn {
-            label: title_case(&name),
-            meaning: format!("{what} {attribute}."),
-            origin,
-            name,
-        });
+    if definition.attribute_columns.is_some() {
+        let function = context
+            .state()
+            .scalar_functions()
+            .get("attribute")
+            .cloned()
+            .ok_or_else(|| EngineError::Invalid("the function attribute is missing".into()))?;
+        let value = |attribute: &String| function.call(vec![ident("attributes"), lit(attribute.as_str())]);
+        expressions.extend(attributes.iter().map(value));
     }
-    Ok((columns, expressions))
+    Ok(expressions)
 }
 
-/// A column name for each attribute. It is the name of the attribute if no other column has that name. Otherwise it is
+/// A column name for each attribute. It is the name of the attribute if no column before it has that name, whatever the
+/// case of its letters: spreadsheets and databases do not tell `firstName` from `firstname`. Otherwise it is
 /// `attributes.NAME`, with as many `attributes.` as are needed to make it unique.
 fn attribute_headers(fixed: &[&str], attributes: &[String]) -> Vec<String> {
+    let mut seen: BTreeSet<String> = fixed.iter().map(|name| name.to_lowercase()).collect();
     let mut taken: BTreeSet<String> =
-        fixed.iter().copied().chain(attributes.iter().map(String::as_str)).map(str::to_owned).collect();
+        seen.iter().cloned().chain(attributes.iter().map(|name| name.to_lowercase())).collect();
     let header = |attribute: &String| {
-        if !fixed.contains(&attribute.as_str()) {
+        if seen.insert(attribute.to_lowercase()) {
             return attribute.clone();
         }
         let mut name = format!("attributes.{attribute}");
-        while !taken.insert(name.clone()) {
+        while !taken.insert(name.to_lowercase()) {
             name.insert_str(0, "attributes.");
         }
         name
@@ -428,7 +440,8 @@ mod tests {
     #[test]
     fn attributes_named_like_other_columns_get_headers_of_their_own() {
         for (attributes, headers) in [
-            (vec!["mail", "Name"], vec!["mail", "Name"]),
+            (vec!["mail", "Name"], vec!["mail", "attributes.Name"]),
+            (vec!["mail", "Mail", "MAIL"], vec!["mail", "attributes.Mail", "attributes.attributes.MAIL"]),
             (vec!["name", "id"], vec!["attributes.name", "attributes.id"]),
             (vec!["name", "attributes.name"], vec!["attributes.attributes.name", "attributes.name"]),
             (vec!["attributes.name", "name"], vec!["attributes.name", "attributes.attributes.name"]),

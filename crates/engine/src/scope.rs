@@ -63,26 +63,61 @@ async fn register_rows(
     wanted: &[&'static str],
     rows: &Rows<'_>,
 ) -> Result<()> {
+    shown(engine, manifest, scope, wanted, rows).await?.register(context)
+}
+
+/// Tables of a snapshot as far as a caller sees them, by name.
+pub(crate) struct ShownTables(Vec<(&'static str, Arc<dyn TableProvider>)>);
+
+impl ShownTables {
+    /// Registers the tables in a session.
+    pub(crate) fn register(&self, context: &SessionContext) -> Result<()> {
+        for (table, shown) in &self.0 {
+            let registered = context.register_table(*table, Arc::clone(shown));
+            registered.map_err(|e| EngineError::plan(table, e))?;
+        }
+        Ok(())
+    }
+}
+
+/// The tables of a snapshot as far as `scope` shows them, for several sessions; see [`register`].
+pub(crate) async fn tables(
+    engine: &Engine,
+    manifest: &SnapshotManifest,
+    scope: &DataScope,
+    wanted: &[&'static str],
+) -> Result<ShownTables> {
+    shown(engine, manifest, scope, wanted, &Rows::All).await
+}
+
+async fn shown(
+    engine: &Engine,
+    manifest: &SnapshotManifest,
+    scope: &DataScope,
+    wanted: &[&'static str],
+    rows: &Rows<'_>,
+) -> Result<ShownTables> {
     let views = match scope {
         DataScope::Everything => None,
         DataScope::Sources(sources) => {
             Some((whole_tables(engine, manifest, sources, wanted, rows).await?, sources))
         }
     };
+    let mut shown = Vec::with_capacity(wanted.len());
     for table in wanted.iter().copied() {
-        let failed = |e| EngineError::plan(table, e);
         let Some(provider) = provider(engine, manifest, table, rows).await? else { continue };
-        let shown = match &views {
+        let seen = match &views {
             None => provider,
             Some((whole, sources)) => {
                 let ids = [("sources", Value::texts(sources.iter().map(SourceId::as_str)))];
                 let sql = view(Table::of(table), &provider.schema());
-                query::plan(whole, &sql, &ids).await.map_err(failed)?.into_view()
+                let planned = query::plan(whole, &sql, &ids).await;
+                planned.map_err(|e| EngineError::plan(table, e))?.into_view()
             }
         };
-        context.register_table(table, shown).map_err(failed)?;
+        shown.push((table, seen));
     }
-    Ok(())
+    Ok(ShownTables(shown))
 }
 
 /// A session with the whole tables, which the views read. Queries of callers never run in it. Accounts determine which

@@ -7,18 +7,19 @@ use crate::cancellation::CancelSignal;
 use crate::digests::files::KnownFiles;
 use crate::error::{EngineError, Result};
 use crate::in_order::InOrder;
+use crate::kept_plans::KeptPlans;
 use crate::plan_limits::PlanLimits;
 use crate::stored_table::StoredTable;
 use crate::{functions, tables};
 use datafusion::catalog::TableProvider;
 use datafusion::dataframe::DataFrame;
-use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::execution::{SessionState, SessionStateBuilder};
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::{SessionConfig, SessionContext};
-use deltalake::delta_datafusion::planner::DeltaPlanner;
 use muster_reports::SnapshotManifest;
 use std::collections::HashMap;
 use std::os::unix::fs::DirBuilderExt;
@@ -29,7 +30,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 const HELD_FRACTION: usize = 8;
 
 /// Rows of a batch.
-pub(crate) const BATCH_ROWS: usize = 8192;
+const BATCH_ROWS: usize = 8192;
 
 /// Settings of the engine.
 #[derive(Debug, Clone)]
@@ -40,7 +41,8 @@ pub struct EngineSettings {
     pub work_dir: PathBuf,
     /// Bytes that all plans together may hold before they spill.
     pub memory_limit_bytes: usize,
-    /// Threads of the engine's runtime; also the number of partitions of a plan.
+    /// Threads of the engine's runtime; also the number of partitions of a plan, of sources that are read and of files
+    /// that are hashed at a time.
     pub threads: usize,
 }
 
@@ -81,6 +83,8 @@ pub struct Engine {
     providers: Mutex<Providers>,
     /// Known state of the files of tables.
     known: Arc<KnownFiles>,
+    /// Plans of earlier runs.
+    plans: KeptPlans,
 }
 
 /// Opened tables by name and version.
@@ -141,6 +145,7 @@ impl Engine {
             runtime: Some(runtime),
             providers: Mutex::default(),
             known: Arc::default(),
+            plans: KeptPlans::default(),
         })
     }
 
@@ -151,23 +156,39 @@ impl Engine {
 
     /// A session for a refresh. Dropping it ends the refresh's plans.
     pub(crate) fn session(&self) -> SessionContext {
-        with_functions(self.state().with_query_planner(DeltaPlanner::new()))
+        with_functions(self.state())
     }
 
     /// A session for one run of a report. Its plans end when the run is over, whatever their queries say.
     pub(crate) fn session_until(&self, signal: CancelSignal) -> SessionContext {
+        with_functions(self.state().with_physical_optimizer_rules(self.rules_until(signal)))
+    }
+
+    /// As [`Engine::session_until`], for plans that are optimized already. It plans no queries: it has no functions, no
+    /// tables and no rules for them.
+    pub(crate) fn state_until(&self, signal: CancelSignal) -> SessionState {
+        SessionStateBuilder::new()
+            .with_config(self.config().with_create_default_catalog_and_schema(false))
+            .with_runtime_env(Arc::clone(&self.environment))
+            .with_analyzer_rules(Vec::new())
+            .with_optimizer_rules(Vec::new())
+            .with_physical_optimizer_rules(self.rules_until(signal))
+            .build()
+    }
+
+    fn rules_until(&self, signal: CancelSignal) -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
         let mut rules = PhysicalOptimizer::new().rules;
         let in_order = InOrder { held_bytes_max: self.settings.memory_limit_bytes / HELD_FRACTION };
         // Filters are in the scans by now, and partitions and sorts are not yet distributed.
         let at = rules.iter().position(|rule| rule.name() == "EnsureRequirements").unwrap_or(rules.len());
         rules.insert(at, Arc::new(in_order));
         rules.push(Arc::new(PlanLimits(signal)));
-        with_functions(self.state().with_physical_optimizer_rules(rules))
+        rules
     }
 
-    fn state(&self) -> SessionStateBuilder {
-        let config = SessionConfig::new()
-            .with_target_partitions(self.settings.threads.max(1))
+    fn config(&self) -> SessionConfig {
+        SessionConfig::new()
+            .with_target_partitions(self.threads())
             .with_batch_size(BATCH_ROWS)
             // One string type everywhere, so tables, functions and writers never convert texts.
             .set_bool("datafusion.execution.parquet.schema_force_view_types", false)
@@ -175,10 +196,13 @@ impl Engine {
             .set_bool("datafusion.execution.parquet.pushdown_filters", true)
             // Of files of the work folder, which are read once or twice: a stronger one takes longer than the disk.
             .set_str("datafusion.execution.parquet.compression", "snappy")
-            .set_usize("datafusion.execution.parquet.max_row_group_size", tables::ROW_GROUP_ROWS);
+            .set_usize("datafusion.execution.parquet.max_row_group_size", tables::ROW_GROUP_ROWS)
+    }
+
+    fn state(&self) -> SessionStateBuilder {
         SessionStateBuilder::new()
             .with_default_features()
-            .with_config(config)
+            .with_config(self.config())
             .with_runtime_env(Arc::clone(&self.environment))
     }
 
@@ -256,6 +280,10 @@ impl Engine {
         &self.known
     }
 
+    pub(crate) fn plans(&self) -> &KeptPlans {
+        &self.plans
+    }
+
     fn kept_providers(&self) -> MutexGuard<'_, Providers> {
         // A panic cannot leave this map half changed.
         self.providers.lock().unwrap_or_else(PoisonError::into_inner)
@@ -281,6 +309,11 @@ impl Engine {
     /// The runtime's handle, for tasks that their owner stops.
     pub(crate) fn handle(&self) -> Result<tokio::runtime::Handle> {
         Ok(self.runtime.as_ref().ok_or(EngineError::Stopped)?.handle().clone())
+    }
+
+    /// How many threads work may use, at least one.
+    pub(crate) fn threads(&self) -> usize {
+        self.settings.threads.max(1)
     }
 
     /// Folder of the identity tables.

@@ -8,15 +8,14 @@ use crate::declared::Table;
 use crate::error::{EngineError, Result};
 use crate::parquet_file::{self, ParquetFile};
 use crate::stored_table::{StoredFile, StoredTable};
-use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::dataframe::DataFrame;
 use datafusion::object_store::ObjectMeta;
 use datafusion::object_store::path::Path as ObjectPath;
 use datafusion::prelude::SessionContext;
+use deltalake::kernel::engine::arrow_conversion::TryIntoKernel;
 use deltalake::kernel::transaction::{CommitBuilder, CommitProperties};
-use deltalake::kernel::{Action, Add, LogicalFileView};
-use deltalake::operations::write::SchemaMode;
+use deltalake::kernel::{Action, Add, LogicalFileView, MetadataExt, StructType};
 use deltalake::protocol::{DeltaOperation, SaveMode};
 use deltalake::{DeltaTable, DeltaTableBuilder, DeltaTableError, ensure_table_uri};
 use futures_util::StreamExt;
@@ -176,6 +175,12 @@ pub(crate) async fn commit(dir: &Path, table: &str, files: &[DataFile]) -> Resul
             ..Add::default()
         }));
     }
+    commit_actions(&newest, table, actions).await
+}
+
+async fn commit_actions(newest: &DeltaTable, table: &str, actions: Vec<Action>) -> Result<u64> {
+    let failed = |source| EngineError::table(table, "written", source);
+    let state = newest.snapshot().map_err(failed)?;
     let operation = DeltaOperation::Write { mode: SaveMode::Overwrite, partition_by: None, predicate: None };
     let committed = CommitBuilder::from(commit_properties())
         .with_actions(actions)
@@ -208,63 +213,40 @@ fn commit_properties() -> CommitProperties {
     CommitProperties::default().with_cleanup_expired_logs(Some(false))
 }
 
-/// Replaces the content of `table` with `rows`. Returns the new version. The old version stays readable.
-pub(crate) async fn replace(
-    context: &SessionContext,
-    dir: &Path,
-    table: &str,
-    rows: DataFrame,
-) -> Result<u64> {
+/// Creates `table` without rows, with these columns. A table that exists with them stays as it is; one that exists with
+/// other columns gets an empty version with these.
+pub(crate) async fn create(dir: &Path, table: &str, schema: &SchemaRef) -> Result<()> {
     let failed = |source| EngineError::table(table, "written", source);
     let path = dir.join(table);
-    std::fs::create_dir_all(&path)
-        .map_err(|e| EngineError::io(format!("making folder {}", path.display()), e))?;
-    let url = ensure_table_uri(path.to_string_lossy()).map_err(failed)?;
-    // Loading a missing table makes the Delta crates log an error. So the table is only built here.
-    let current = if path.join("_delta_log").exists() {
-        DeltaTable::try_from_url(url).await.map_err(failed)?
-    } else {
-        DeltaTableBuilder::from_url(url).and_then(DeltaTableBuilder::build).map_err(failed)?
-    };
-    let (state, plan) = rows.into_parts();
-    drop(state);
-    let written = current
-        .write(Vec::new())
-        .with_input_plan(plan)
-        .with_session_state(Arc::new(context.state()))
-        .with_save_mode(SaveMode::Overwrite)
-        .with_schema_mode(SchemaMode::Overwrite)
-        .with_commit_properties(commit_properties())
-        .with_table_name(table)
-        .with_writer_properties(parquet_file::of_tables(ROW_GROUP_ROWS).build())
-        .await
-        .map_err(failed)?;
-    written
-        .version()
-        .ok_or_else(|| failed(DeltaTableError::Generic("the table has no version after a write".into())))
-}
-
-/// Creates an empty `table` with these columns. If it exists with other columns, replaces it with an empty version.
-pub(crate) async fn create(
-    context: &SessionContext,
-    dir: &Path,
-    table: &str,
-    schema: &SchemaRef,
-) -> Result<()> {
-    if dir.join(table).join("_delta_log").exists() {
-        let newest = load(dir, table, None).await?;
-        let state = newest.snapshot().map_err(|source| EngineError::table(table, "opened", source))?;
-        let known = state.snapshot().arrow_schema();
-        let columns = |schema: &SchemaRef| -> Vec<_> {
-            schema.fields().iter().map(|field| (field.name().clone(), field.data_type().clone())).collect()
-        };
-        if columns(&known) == columns(schema) {
-            return Ok(());
-        }
+    let columns: StructType =
+        schema.as_ref().try_into_kernel().map_err(|e| failed(DeltaTableError::from(e)))?;
+    if !path.join("_delta_log").exists() {
+        std::fs::create_dir_all(&path)
+            .map_err(|e| EngineError::io(format!("making folder {}", path.display()), e))?;
+        // Loading a missing table makes the Delta crates log an error. So the table is only built here.
+        let url = ensure_table_uri(path.to_string_lossy()).map_err(failed)?;
+        let missing = DeltaTableBuilder::from_url(url).and_then(DeltaTableBuilder::build).map_err(failed)?;
+        let created = missing
+            .create()
+            .with_table_name(table)
+            .with_columns(columns.fields().cloned())
+            .with_commit_properties(commit_properties())
+            .await
+            .map_err(failed)?;
+        return sync(dir, table, created.version().unwrap_or_default(), &[]);
     }
-    let nothing = context
-        .read_batch(RecordBatch::new_empty(Arc::clone(schema)))
-        .map_err(|e| EngineError::plan(table, e))?;
-    let version = replace(context, dir, table, nothing).await?;
+    let newest = load(dir, table, None).await?;
+    let state = newest.snapshot().map_err(|source| EngineError::table(table, "opened", source))?;
+    let named = |schema: &SchemaRef| -> Vec<_> {
+        schema.fields().iter().map(|field| (field.name().clone(), field.data_type().clone())).collect()
+    };
+    if named(&state.snapshot().arrow_schema()) == named(schema) {
+        return Ok(());
+    }
+    let metadata = state.metadata().clone().with_schema(&columns);
+    let metadata = metadata.map_err(|e| failed(DeltaTableError::from(e)))?;
+    let removed = state.log_data().into_iter().map(|file| Action::Remove(file.remove_action(true)));
+    let actions = removed.chain([Action::Metadata(metadata)]).collect();
+    let version = commit_actions(&newest, table, actions).await?;
     sync(dir, table, version, &[])
 }

@@ -136,6 +136,14 @@ impl Api {
         id_of(&answer.expect_json(200, report)?)
     }
 
+    /// The same, and a webhook is told how it ends.
+    pub fn start_notified(&self, report: &str, webhook: &str) -> Called<String> {
+        let request = self.agent.post(self.ours(&format!("reports/{report}/run")));
+        let body = json!({"notify": [{"webhook": webhook}]});
+        let answer = read(report, request.header("Authorization", &self.token).send_json(body))?;
+        id_of(&answer.expect_json(200, report)?)
+    }
+
     /// The answer to get-report-result, whatever it is.
     pub fn result(&self, id: &str) -> Called<Answer> {
         self.get(&format!("{id}/result"))

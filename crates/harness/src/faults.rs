@@ -2,8 +2,9 @@
 //! may be lost, done twice, or served wrong.
 //!
 //! Each part drives the real binary over HTTP, writes down requests and answers (`history.rs`), inspects the database and
-//! the files from outside (`inspection.rs`), and checks all of it against the same ten rules (`rules.rs`). The short form
-//! takes minutes and is part of `cargo xtask test`; the long form takes hours. docs/harness.md has a table of the parts.
+//! the files from outside (`inspection.rs`), and checks all of it against the same ten rules (`rules.rs`). Schedules,
+//! notifications and expiring results have rules of their own (`schedules/rules.rs`). The short form takes minutes and is
+//! part of `cargo xtask test`; the long form takes hours. docs/harness.md has a table of the parts.
 
 mod attacks;
 mod cycle;
@@ -14,6 +15,7 @@ mod model;
 mod nodes;
 mod outage;
 mod races;
+mod schedules;
 mod tamper;
 
 use crate::command;
@@ -107,6 +109,8 @@ pub enum Part {
     Tamper,
     /// Several nodes on one PostgreSQL database, one of them killed
     Nodes,
+    /// SIGKILL while schedules fall due, notifications are sent, and the files of results expire
+    Schedules,
     /// PostgreSQL restarts, crashes, cuts connections, is absent or silent, under two nodes
     Outage,
     /// One client against all others; flipped bits, SQL that does not end, slow readers, forged packages
@@ -245,6 +249,7 @@ impl PartRun<'_> {
             Part::Disk => self.full_disk(),
             Part::Tamper => self.tampering(),
             Part::Nodes => self.nodes(),
+            Part::Schedules => self.schedules(),
             Part::Outage => self.outages(),
             Part::Attacks => self.attacks(),
             Part::Model => model::run(self.workspace).map(|(tally, states)| PartRow {
@@ -423,6 +428,45 @@ impl PartRun<'_> {
         // The short form may run while the machine does other work, so it does not judge times.
         let too_slow = self.options.long.then(|| nodes::too_slow(&done.all)).flatten();
         Ok(PartRow::of(&done, nodes::summary(&done.all), too_slow))
+    }
+
+    /// Units of one process, and of two over PostgreSQL where it can be run.
+    fn schedules(&self) -> Result<PartRow> {
+        let without = self.without_postgres("schedules over PostgreSQL")?;
+        let postgres = match without {
+            Some(_) => None,
+            None => Some(Postgres::start("schedules")?),
+        };
+        let one = self.installation()?;
+        let two = match &postgres {
+            None => None,
+            Some(postgres) => {
+                let folder =
+                    self.workspace.cache()?.join(format!("faults-{}", self.plan.part)).join("postgres");
+                std::fs::create_dir_all(&folder)
+                    .context(|| format!("{} cannot be made", folder.display()))?;
+                let settings =
+                    over_postgres(&postgres.fresh_database("prepared", None)?, &folder.join("shared"));
+                Some(Installation::with_demo_and(self.binary, &folder.join("data"), SMALL, settings)?)
+            }
+        };
+        let (units, rounds) = (self.either(1, 10), self.either(8, 60));
+        let kinds: Vec<_> =
+            [(&one, None)].into_iter().chain(two.as_ref().map(|two| (two, postgres.as_ref()))).collect();
+        let all: Vec<_> = (1..=units).flat_map(|unit| kinds.iter().map(move |kind| (unit, *kind))).collect();
+        let name = |nodes: Option<_>| if nodes.is_some() { "two nodes" } else { "one process" };
+        let names: Vec<_> = all.iter().map(|(unit, (_, nodes))| format!("{} {unit}", name(*nodes))).collect();
+        let done = progress::run_units(&self.plan, &names, |index, lane| {
+            let (unit, (prepared, nodes)) = &all[index];
+            let seed = self.options.seed.wrapping_mul(1_009).wrapping_add(*unit);
+            schedules::run(prepared, *nodes, &self.lane(lane)?, lane, rounds, seed)
+        })?;
+        let mut row = PartRow::of(&done, schedules::summary(&done.all), None);
+        if let Some(skipped) = without {
+            row.tally += skipped.tally;
+            row.what = format!("{}; over PostgreSQL it {}", row.what, skipped.what);
+        }
+        Ok(row)
     }
 
     fn outages(&self) -> Result<PartRow> {

@@ -16,6 +16,9 @@ pub const PYTHON_SDK_VERSIONS: [&str; 2] = ["2.1.72", "1.4.2"];
 /// Version of the published TypeScript client that is driven.
 pub const TYPESCRIPT_SDK_VERSION: &str = "1.4.15";
 
+/// Versions of the packages that look at the console: Playwright drives Debian's Chromium, axe knows the rules of
+/// accessibility.
+const BROWSER_PACKAGES: [&str; 2] = ["playwright-core@1.65.1", "axe-core@4.14.1"];
 /// Version of schemathesis, which makes hostile requests.
 const SCHEMATHESIS_VERSION: &str = "4.32.5";
 /// The packages of the relay's tests: Kafka's client reads what was sent, and moto is the object store in which the broker
@@ -58,7 +61,21 @@ pub fn python_with_kafka(workspace: &Workspace) -> Result<PathBuf> {
 /// # Errors
 /// When it cannot be installed.
 pub fn node_modules_with_sdk(workspace: &Workspace) -> Result<PathBuf> {
-    let folder = workspace.cache()?.join(format!("npm-sailpoint-{TYPESCRIPT_SDK_VERSION}"));
+    let package = format!("sailpoint-api-client@{TYPESCRIPT_SDK_VERSION}");
+    node_modules_with(workspace, &format!("npm-sailpoint-{TYPESCRIPT_SDK_VERSION}"), &[&package])
+}
+
+/// The `node_modules` folder with what drives a browser.
+///
+/// # Errors
+/// When it cannot be installed.
+pub fn node_modules_with_browser(workspace: &Workspace) -> Result<PathBuf> {
+    node_modules_with(workspace, &format!("npm-{}", BROWSER_PACKAGES.join("-")), &BROWSER_PACKAGES)
+}
+
+/// The `node_modules` folder with these packages.
+fn node_modules_with(workspace: &Workspace, folder: &str, packages: &[&str]) -> Result<PathBuf> {
+    let folder = workspace.cache()?.join(folder);
     installed_once(&folder, || {
         if !command::is_there("node") || !command::is_there("npm") {
             debian_packages(&["nodejs", "npm"])?;
@@ -68,10 +85,18 @@ pub fn node_modules_with_sdk(workspace: &Workspace) -> Result<PathBuf> {
             Command::new("npm")
                 .args(["install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix"])
                 .arg(&folder)
-                .arg(format!("sailpoint-api-client@{TYPESCRIPT_SDK_VERSION}")),
+                .args(packages),
         )
     })?;
     Ok(folder.join("node_modules"))
+}
+
+/// Debian's Chromium, at the path where the tests of the console look for it.
+///
+/// # Errors
+/// When it cannot be installed.
+pub fn chromium() -> Result<()> {
+    if Path::new("/usr/bin/chromium").exists() { Ok(()) } else { debian_packages(&["chromium"]) }
 }
 
 /// A PostgreSQL server, which those who need it start and stop themselves.
@@ -110,6 +135,22 @@ pub fn stunnel() -> Result<()> {
     // It does not know `--version`.
     let mut ask = Command::new("stunnel");
     if command::output(ask.arg("-version")).is_ok() { Ok(()) } else { debian_packages(&["stunnel4"]) }
+}
+
+/// What the pages of the book use beside `muster`, each from the Debian package of its name.
+///
+/// # Errors
+/// When one cannot be installed.
+pub fn programs_of_readers() -> Result<()> {
+    let is_there = |program: &&str| {
+        let found = command::output(Command::new("bash").args(["-c", "command -v \"$1\"", "bash", program]));
+        found.is_ok()
+    };
+    let missing: Vec<&str> = ["curl", "jq", "openssl", "python3", "unzip"]
+        .into_iter()
+        .filter(|program| !is_there(program))
+        .collect();
+    if missing.is_empty() { Ok(()) } else { debian_packages(&missing) }
 }
 
 /// `strace`, which makes system calls fail.

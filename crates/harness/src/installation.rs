@@ -12,7 +12,8 @@ use std::process::{Command, Stdio};
 
 /// The demo organisation's directory, whose id the published examples name.
 pub const DIRECTORY_ID: &str = "2c9180897e7742b2017e781782f705b9";
-const DIRECTORY_NAME: &str = "Active Directory";
+/// Its name.
+pub const DIRECTORY_NAME: &str = "Active Directory";
 /// The tenant that a service belongs to unless told otherwise.
 pub const TENANT: &str = "default";
 /// A tenant that no service here belongs to.
@@ -84,10 +85,33 @@ impl Installation {
         identities: u64,
         settings: Vec<(String, String)>,
     ) -> Result<Self> {
+        Self::made(binary, data, identities, settings, "--once")
+    }
+
+    /// The same, and no report has run.
+    ///
+    /// # Errors
+    /// When a command fails.
+    pub fn with_organisation(
+        binary: &Path,
+        data: &Path,
+        identities: u64,
+        settings: Vec<(String, String)>,
+    ) -> Result<Self> {
+        Self::made(binary, data, identities, settings, "--no-reports")
+    }
+
+    fn made(
+        binary: &Path,
+        data: &Path,
+        identities: u64,
+        settings: Vec<(String, String)>,
+        how_far: &str,
+    ) -> Result<Self> {
         command::run(
             muster(binary, data)
                 .envs(settings.iter().cloned())
-                .args(["demo", "--once", "--listen", "127.0.0.1:0", "--identities"])
+                .args(["demo", how_far, "--listen", "127.0.0.1:0", "--identities"])
                 .arg(identities.to_string())
                 .stdout(Stdio::null()),
         )?;
@@ -147,6 +171,13 @@ impl Installation {
     /// The folder of its result files.
     pub fn results(&self) -> PathBuf {
         self.setting(SHARED).map_or(&*self.data, Path::new).join("results")
+    }
+
+    /// A command of the binary on it, without arguments.
+    pub fn command(&self) -> Command {
+        let mut command = muster(&self.binary, &self.data);
+        command.envs(self.settings.iter().cloned());
+        command
     }
 
     /// Starts `muster serve` without waiting for it; `settings` are `MUSTER__...` variables.
@@ -211,7 +242,8 @@ pub fn muster_under(under: &[String], binary: &Path, data: &Path) -> Command {
     }
 }
 
-fn clean(program: &Path) -> Command {
+/// A program without the settings and proxies of our own environment.
+pub(crate) fn clean(program: &Path) -> Command {
     let mut command = Command::new(program);
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy().to_ascii_uppercase();

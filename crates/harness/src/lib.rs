@@ -10,9 +10,12 @@
 //! and into its own temporary folders, except that it may install Debian packages when it runs as root.
 
 pub mod api;
+pub mod book;
 pub mod clients;
 pub mod command;
+pub mod console;
 mod copies;
+mod database;
 pub mod failure;
 pub mod faults;
 mod history;

@@ -45,6 +45,7 @@ mod scrape;
 mod search;
 mod search_answers;
 mod settings;
+mod snapshots;
 mod state;
 mod task_json;
 mod task_status;

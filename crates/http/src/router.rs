@@ -10,7 +10,7 @@ use crate::state::AppState;
 use crate::task_status::{list, status, update};
 use crate::{
     health, history, middleware, notifications, oauth, openapi, saved_searches, scheduled_searches,
-    schedules, search,
+    schedules, search, snapshots,
 };
 use axum::Router;
 use axum::extract::Request;
@@ -88,6 +88,8 @@ fn routes() -> Routes {
     routes.needs(OWN, described!(schedules::update_schedule));
     routes.needs(OWN, described!(schedules::run_schedule));
     routes.needs(OWN, described!(schedules::delete_schedule));
+    routes.needs(OWN, described!(snapshots::list_sources));
+    routes.needs(OWN, described!(snapshots::list_snapshots));
     routes.needs(OWN, described!(notifications::list_notifications));
     routes.needs(OWN, described!(notifications::retry_notification));
     routes.open(described!(oauth::create_token));

@@ -175,7 +175,8 @@ pub(crate) fn listed_result(task: &Task, life: Option<&ResultLife>) -> ListedRes
     }
 }
 
-fn hold(pin: &Pin) -> Hold {
+/// Why something is kept whatever the policy says.
+pub(crate) fn hold(pin: &Pin) -> Hold {
     Hold { by: pin.by.clone(), reason: pin.reason.clone(), at: timestamp(pin.at) }
 }
 

@@ -1,15 +1,18 @@
 //! The service as the commands call it, through the Rust SDK.
 //!
-//! Why: commands need a refusal as one line, and a file at a place. The SDK makes and repeats requests.
+//! Why: commands need a refusal as one line with the next step, an exit status, and a file at a place. The SDK makes and
+//! repeats requests.
 
-use crate::failure::{Context as _, Failure, Result};
+use crate::environments::{Environment, Reached};
+use crate::failure::{Context as _, ExitStatus, Failure, Result};
 use crate::part_file::PartFile;
 use muster_client::wire::{
     FileFormat, ListedResult, NotifyDetails, ReportComparison, ReportDescription, ReportResults,
     TaskResultDetails,
 };
 use muster_client::{
-    ComparisonFile, Configuration, Credentials, Download, DownloadOptions, Error, ReportsDataExtractionApi,
+    Client, ComparisonFile, Configuration, Credentials, Download, DownloadOptions, Error, Progress,
+    ReportsDataExtractionApi,
 };
 use muster_reports::error::error_chain;
 use muster_reports::notify::Notify;
@@ -24,15 +27,22 @@ use tokio::io::AsyncWrite;
 /// First wait between two requests for a result. It is doubled up to [`WAIT_MOST`].
 const WAIT_FIRST: Duration = Duration::from_millis(10);
 /// Longest wait between two requests for a result.
-const WAIT_MOST: Duration = Duration::from_secs(1);
+pub const WAIT_MOST: Duration = Duration::from_secs(1);
+
+/// How long to wait between two requests for a result, again and again.
+pub fn pauses() -> impl Iterator<Item = Duration> {
+    std::iter::successors(Some(WAIT_FIRST), |pause| Some((*pause * 2).min(WAIT_MOST)))
+}
 
 /// Where a file is written.
 #[derive(Debug, Clone, Copy)]
 pub enum Target<'a> {
     /// To this path. An existing file is replaced.
     File(&'a Path),
-    /// To the working directory, under the name that the service gives it.
+    /// To this folder, under the name that the service gives it.
     ItsName {
+        /// The folder; the working directory if it is empty.
+        folder: &'a Path,
         /// Whether a file that has this name is replaced.
         force: bool,
     },
@@ -84,22 +94,53 @@ pub struct Start<'a> {
 /// A service and a credential for it.
 pub struct Api {
     base_url: String,
+    /// What named the service and the client, for messages.
+    origin: String,
+    client: Client,
     sdk: ReportsDataExtractionApi,
 }
 
 impl Api {
+    /// The service at an address, for this client.
+    ///
+    /// # Errors
+    /// As [`Api::of`].
+    pub fn new(base_url: &str, id: &str, secret: &str, ca_file: Option<&Path>) -> Result<Self> {
+        let environment = Environment {
+            base_url: base_url.into(),
+            client_id: id.into(),
+            client_secret: secret.into(),
+            ca_file: ca_file.map(Path::to_owned),
+        };
+        Self::of(Reached { environment, origin: format!("the client {id}") })
+    }
+
     /// A service. Nothing is sent yet: the SDK fetches a token when it needs one.
     ///
-    /// # Errors When the address is not valid, or `ca_file` has no certificates.
-    pub fn new(base_url: &str, id: &str, secret: &str, ca_file: Option<&Path>) -> Result<Self> {
-        let mut configuration = Configuration::new(base_url, Credentials::client(id, secret));
-        if let Some(file) = ca_file {
+    /// # Errors When the address is not valid, or the file of certificates has none.
+    pub fn of(reached: Reached) -> Result<Self> {
+        let Reached { environment, origin } = reached;
+        let credentials = Credentials::client(environment.client_id, environment.client_secret);
+        let mut configuration = Configuration::new(&environment.base_url, credentials)
+            .with_user_agent(concat!("muster/", env!("CARGO_PKG_VERSION")));
+        if let Some(file) = &environment.ca_file {
             let pem = std::fs::read(file).context(|| format!("{} cannot be read", file.display()))?;
-            configuration.trusted_pem = Some(pem);
+            configuration = configuration.with_trusted_pem(pem);
         }
-        let sdk = ReportsDataExtractionApi::new(configuration)
-            .context(|| format!("{base_url} cannot be called"))?;
-        Ok(Self { base_url: base_url.to_owned(), sdk })
+        let base_url = environment.base_url;
+        let client = Client::new(configuration).map_err(|error| {
+            Failure::of(ExitStatus::Usage, format!("{base_url} cannot be called ({origin}): {error}"))
+        })?;
+        let sdk = client.reports();
+        Ok(Self { base_url, origin, client, sdk })
+    }
+
+    /// Gets an access token, and nothing else.
+    ///
+    /// # Errors
+    /// As [`Api::start`].
+    pub async fn authenticate(&self) -> Result {
+        self.client.authenticate().await.map_err(|error| self.one_line(&error))
     }
 
     /// The reports that can be started, with their arguments.
@@ -142,15 +183,22 @@ impl Api {
     /// # Errors
     /// As [`Api::start`].
     pub async fn wait(&self, id: &str) -> Result<ReportResults> {
-        let mut pause = WAIT_FIRST;
+        let mut pauses = pauses();
         loop {
             let result = self.result(id).await?;
             if result.status.is_some() || result.id.is_none() {
                 return Ok(result);
             }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(WAIT_MOST);
+            tokio::time::sleep(pauses.next().unwrap_or(WAIT_MOST)).await;
         }
+    }
+
+    /// How far a task is; nothing where the service does not say it.
+    ///
+    /// # Errors
+    /// As [`Api::start`].
+    pub async fn progress(&self, id: &str) -> Result<Progress> {
+        self.sdk.progress(id).await.map_err(|error| self.one_line(&error))
     }
 
     /// Fetches a task's file. Returns its path, unless it was written to standard output. An incomplete file is
@@ -205,7 +253,7 @@ impl Api {
     ) -> Result<Option<PathBuf>> {
         let meant = match target {
             Target::File(path) => path.to_path_buf(),
-            Target::ItsName { .. } => PathBuf::from(name),
+            Target::ItsName { folder, .. } => folder.join(name),
             Target::StandardOutput => {
                 self.download(id, wanted, std::io::stdout()).await?;
                 return Ok(None);
@@ -214,8 +262,8 @@ impl Api {
         let (part, file) = PartFile::create(&meant)?;
         let given = self.download(id, wanted, file).await?.file_name;
         let path = match target {
-            Target::ItsName { force } => {
-                let path = given.as_deref().and_then(plain_name).map_or(meant, PathBuf::from);
+            Target::ItsName { folder, force } => {
+                let path = given.as_deref().and_then(plain_name).map_or(meant, |name| folder.join(name));
                 if !force {
                     claim(&path)?;
                 }
@@ -252,11 +300,37 @@ impl Api {
         self.sdk.cancel_report(id).await.map_err(|error| self.one_line(&error))
     }
 
-    /// What the service answers, or why it did not answer.
+    /// What the service answers, or why it did not answer, and what to do.
     fn one_line(&self, error: &Error) -> Failure {
-        match error.refusal() {
-            Some(refusal) => Failure::new(format!("{} ({})", refusal.text, refusal.status)),
-            None => Failure::new(format!("{}: {}", self.base_url, error_chain(error))),
+        if let Error::NoToken(refusal) = error {
+            return Failure::of(
+                ExitStatus::NotAllowed,
+                format!(
+                    "{} gives {} no access token: {} ({}); `muster login` keeps another client",
+                    self.base_url, self.origin, refusal.text, refusal.status
+                ),
+            );
+        }
+        let Some(refusal) = error.refusal() else {
+            return Failure::new(format!(
+                "{}: {} (the address is of {})",
+                self.base_url,
+                error_chain(error),
+                self.origin
+            ));
+        };
+        let said = format!("{} ({})", refusal.text, refusal.status);
+        match refusal.status {
+            401 => {
+                Failure::of(ExitStatus::NotAllowed, format!("{said}; `muster login` keeps another client"))
+            }
+            403 => Failure::of(
+                ExitStatus::NotAllowed,
+                format!("{said}; `muster client list` shows what a client may do ({} called)", self.origin),
+            ),
+            404 | 410 => Failure::not_found(said),
+            429 => Failure::new(format!("{said}; wait a few seconds, or raise rate_limit.requests")),
+            _ => Failure::new(said),
         }
     }
 }

@@ -1,23 +1,29 @@
 //! The command line: what can be typed. What it does is in `commands`, `serve` and `demo`.
 
 mod backup;
+mod flowing;
 mod notification;
 mod report;
 mod schedule;
+mod service;
 mod source;
 
 pub use backup::{BackupCommand, RestoreArgs};
 pub use notification::{NotificationCommand, NotifyArgs};
-pub use report::{CompareArgs, ReportCommand, Service};
+pub use report::{CompareArgs, ListedState, ReportCommand, RunArgs, WaitArgs};
 pub use schedule::{ScheduleAddArgs, ScheduleCommand};
-pub use source::{MirrorArgs, SourceCommand};
+pub use service::{DoctorArgs, EnvCommand, LoginArgs, Service};
+pub use source::{InitArgs, MirrorArgs, SourceCommand};
 
-use crate::output::Output;
+use crate::output::OutputFormat;
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use muster_reports::retention::AsOf;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+
+/// The heading of the options that every command has.
+const GLOBAL: &str = "Global options";
 
 /// Self-hosted Reports Data Extraction for identity data.
 #[derive(Debug, Parser)]
@@ -30,23 +36,44 @@ use std::path::PathBuf;
   muster refresh                           read all sources and publish a snapshot
   muster client create --kind user --name ada --level ORG_ADMIN --scope sp:scopes:all
   muster serve                             answer the API on 127.0.0.1:8080
+  muster report run IDENTITIES --wait -o . run a report and fetch its files
+
+The status is 0, or 1 failed, 2 wrong usage, 3 done with a warning, 4 not allowed, 5 not found,
+6 cancelled, 124 timed out. Results are on standard output, everything else on standard error.
 
 Settings come from defaults, then a TOML file (--config, or muster.toml in the data
 directory), then variables MUSTER__SECTION__KEY, then flags; `muster config show` shows them."
 )]
 pub struct Cli {
     /// Folder that holds everything the service keeps [default: muster-data]
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, global = true, value_name = "DIR", help_heading = GLOBAL)]
     pub data: Option<PathBuf>,
     /// Settings file [default: muster.toml in the data directory, if it is there]
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", help_heading = GLOBAL)]
     pub config: Option<PathBuf>,
-    /// How results are printed
-    #[arg(long, global = true, value_enum, default_value_t = Output::Table)]
-    pub output: Output,
+    /// How results are printed [default: table]
+    #[arg(long, global = true, value_enum, value_name = "FORMAT", help_heading = GLOBAL)]
+    pub output: Option<OutputFormat>,
+    /// Print only these fields of each result, as JSON unless --output says otherwise
+    #[arg(long, global = true, value_name = "FIELDS", value_delimiter = ',', help_heading = GLOBAL)]
+    pub json: Vec<String>,
+    /// Let tables be wider than the terminal
+    #[arg(long, global = true, help_heading = GLOBAL)]
+    pub wide: bool,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+}
+
+/// The command line, with help that fits the terminal.
+pub fn command() -> clap::Command {
+    flowing::flowing(Cli::command())
+}
+
+/// What was typed. On wrong usage and where help was asked for, the process ends here.
+pub fn parse() -> Cli {
+    let parsed = Cli::from_arg_matches(&command().get_matches());
+    parsed.unwrap_or_else(|error| error.format(&mut command()).exit())
 }
 
 /// What to do.
@@ -71,8 +98,9 @@ Examples:
     Source(SourceCommand),
     /// Read all sources, correlate, and publish a snapshot
     #[command(after_help = "\
-Example:
+Examples:
   muster refresh --data /var/lib/muster
+  muster refresh --plan --to differences.csv
 
 What cannot have changed since the last snapshot is copied from it: files of sources with the same
 bytes are not read again, and of large tables only the partitions with changed rows are written. --full
@@ -84,6 +112,17 @@ refresh.publish_incomplete is true: then the source's accounts stay as they were
     /// Run reports and fetch their files, over HTTP
     #[command(subcommand)]
     Report(ReportCommand),
+    /// Services that reports are run on, kept under names
+    #[command(subcommand)]
+    Env(EnvCommand),
+    /// Check a client's id and secret with a service, and keep them
+    #[command(after_help = "\
+Examples:
+  muster login --base-url https://reports.example.com
+  muster login test --client-id 2f1c5b0c9a7d4a1e8b2f3c4d5e6f7a8b --secret-file /run/secrets/test
+
+What is missing is asked for. The service is in use from then on; `muster env` shows and changes that.")]
+    Login(LoginArgs),
     /// Reports and refreshes at times
     #[command(subcommand)]
     Schedule(ScheduleCommand),
@@ -112,6 +151,18 @@ Take the key from a place where a forger cannot exchange it together with the pa
 `muster evidence key`, or from the operator of the service. Each line says what holds, what fails, or
 what cannot be checked here. VERIFY.md in a package shows how other programs check it.")]
     Verify(VerifyArgs),
+    /// Show how an installation is: its snapshot, sources, tasks, disks, and what waits to be passed on
+    #[command(after_help = "Example:\n  muster status --data /var/lib/muster")]
+    Status,
+    /// Look for what is wrong with an installation, and say what to do
+    #[command(after_help = "\
+Examples:
+  muster doctor --data /var/lib/muster
+  muster doctor --strict --output json
+
+It looks at settings, folders, permissions, space, the clock, the database, the audit trail, Kafka,
+issuers, keys, the certificate's end and the snapshot's age. The status is 1 if something is wrong.")]
+    Doctor(DoctorArgs),
     /// Hash all files of snapshots and results, and compare them with what was recorded
     #[command(after_help = "\
 Example, for a timer:
@@ -182,6 +233,9 @@ pub struct DemoArgs {
     /// Stop after the table; the status is 1 if a report did not succeed
     #[arg(long)]
     pub once: bool,
+    /// Stop after the refreshes: make the organisation and its snapshots, and run no report
+    #[arg(long, conflicts_with = "once")]
+    pub no_reports: bool,
     /// Address and port to listen on; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS")]
     pub listen: Option<SocketAddr>,
@@ -212,9 +266,13 @@ idn:identity-history:read.")]
     #[command(after_help = "Example:\n  muster client list --output json")]
     List,
     /// Disable a credential; its tokens are refused within seconds
-    #[command(after_help = "Example:\n  muster client disable 2f1c5b0c9a7d4a1e8b2f3c4d5e6f7a8b")]
+    #[command(after_help = "\
+Examples:
+  muster client disable 2f1c5b0c9a7d4a1e8b2f3c4d5e6f7a8b
+  muster client disable ada.lovelace")]
     Disable {
-        /// The client id
+        /// The client id, or the user's name, or what the application is for
+        #[arg(value_name = "CLIENT")]
         id: String,
     },
 }
@@ -274,6 +332,12 @@ pub struct RefreshArgs {
     /// links; may be repeated
     #[arg(long, value_name = "SOURCE")]
     pub accept_missing: Vec<String>,
+    /// Publish nothing: read and compute as always, and print what would differ from the last snapshot
+    #[arg(long)]
+    pub plan: bool,
+    /// With --plan, write each difference into this file, as NDJSON if its name ends in .ndjson, else as CSV
+    #[arg(long, value_name = "FILE", requires = "plan")]
+    pub to: Option<PathBuf>,
     /// Print the rows, files and bytes of each table, too
     #[arg(long)]
     pub verbose: bool,
@@ -319,6 +383,19 @@ pub enum KeysCommand {
     Rotate {
         /// Refuse existing tokens too [default: they stay valid until they expire]
         #[arg(long)]
+        now: bool,
+    },
+    /// Sign webhooks with new secrets, of which `muster notification secret` tells the receivers
+    #[command(after_help = "Examples:
+  muster keys rotate-webhooks
+  muster keys rotate-webhooks --days 30
+  muster keys rotate-webhooks --now    # after a leak: receivers refuse webhooks until they have the new secret")]
+    RotateWebhooks {
+        /// Sign with the old secrets too for so many days
+        #[arg(long, value_name = "NUMBER", default_value_t = 7, value_parser = clap::value_parser!(u16).range(1..))]
+        days: u16,
+        /// Sign with the new secrets only
+        #[arg(long, conflicts_with = "days")]
         now: bool,
     },
 }
@@ -494,7 +571,6 @@ pub enum ConfigCommand {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_command_line_is_consistent() {

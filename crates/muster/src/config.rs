@@ -80,6 +80,16 @@ settings! {
         listen: Option<SocketAddr> = None,
     }
 
+    /// Pages for people, at `/`.
+    console: Console {
+        /// Whether the service has a console. Without it, the paths `/` and `/ui/` are answered as unknown ones.
+        enabled: bool = true,
+        /// A session ends this long after its last page.
+        idle_s: u64 = 1_800,
+        /// A session ends this long after its sign-in, or earlier with its access token.
+        longest_s: u64 = 28_800,
+    }
+
     /// Where data is kept.
     data: Data {
         /// The folder that holds everything the service keeps. Also `--data DIR`.
@@ -260,11 +270,14 @@ settings! {
         /// Whether a CSV cell that a spreadsheet would take for a formula gets an apostrophe before it; a
         /// request may say otherwise with `formulaGuard`. docs/files.md says how to remove it.
         formula_guard: bool = true,
+        /// Whether CSV files begin with a byte order mark, by which some spreadsheets know UTF-8; a request may say
+        /// otherwise with `csvBom`.
+        bom: bool = false,
     }
 
     /// PDF files.
     pdf: Pdf {
-        /// The size of a PDF's pages, in landscape: `a4` or `letter`.
+        /// The size of a PDF's pages: `a4` or `letter`.
         paper: PdfPaper = PdfPaper::A4,
         /// The most pages that a PDF's table may have; a longer one is left out, and a message says so.
         pages_max: u32 = 2_000,

@@ -4,7 +4,7 @@
 //! muster.toml      settings, if there are any
 //! installation     the mark that the database has too
 //! muster.db        tasks, credentials, sources, snapshots, audit trail; unless they are in PostgreSQL
-//! keys/            keys of client secrets, access tokens, the audit trail's seals and evidence packages
+//! keys/            keys of client secrets, access tokens, webhooks, the audit trail's seals and evidence packages
 //! tables/          identity data, one folder for each table; trash/ for files that no snapshot reads
 //! results/         files of reports; trash/ for those that no record names
 //! work/            what does not outlive a run
@@ -32,10 +32,12 @@ use crate::ids::SystemIds;
 use crate::person;
 use chrono::{DateTime, TimeDelta, Utc};
 use muster_http::{SecretKey, TokenIssuer};
+use muster_notify::{WebhookKey, WebhookKeyRing, WebhookKeys};
 use muster_render::evidence::SigningKey;
 use muster_reports::Catalogue;
 use muster_reports::audit::{AuditEvent, AuditOperation};
 use muster_reports::caller::{Caller, DataScope};
+use muster_reports::error::Error;
 use muster_reports::ids::{ClientId, TaskId, TenantId};
 use muster_reports::ports::{AuditTrail, Clock, Ids};
 use muster_reports::retention::CataloguedSnapshot;
@@ -56,6 +58,8 @@ pub const SETTINGS: &str = "muster.toml";
 /// The file that names the backup which the data directory was restored from.
 pub const RESTORED: &str = "restored";
 
+/// The files of the key from which the secrets of webhooks are computed, and of the one before it.
+const WEBHOOK_KEYS: keys::Exchanged = ("webhooks.key", "webhooks.previous.key");
 /// The file of the key that seals the audit trail.
 const SEAL_KEY: &str = "audit.key";
 
@@ -246,9 +250,25 @@ impl DataDir {
         Ok(SigningKey::from_secret(&key(&self.shared, "evidence.key")?))
     }
 
-    /// A key of the service under this name; made if it is not there.
-    pub fn shared_key(&self, name: &str) -> Result<[u8; 32]> {
-        key(&self.shared, name)
+    /// What gives the keys of webhooks, as their files are at that moment; the first is made if there is none.
+    pub fn webhook_keys(&self) -> Result<Arc<WebhookKeyRing>> {
+        let dir = keys_dir(&self.shared)?;
+        keys::key(&dir, WEBHOOK_KEYS.0)?;
+        let read = move || -> Result<WebhookKeys> {
+            let previous = keys::previous(&dir.join(WEBHOOK_KEYS.1))?;
+            Ok(WebhookKeys {
+                current: WebhookKey(keys::key(&dir, WEBHOOK_KEYS.0)?),
+                previous: previous.map(|(key, until)| (WebhookKey(key), until)),
+            })
+        };
+        Ok(Arc::new(move || {
+            read().map_err(|error| Error::internal("the keys of webhooks cannot be read", error))
+        }))
+    }
+
+    /// Exchanges the key of webhooks; `overlap` is how long the one in use goes on signing.
+    pub fn rotate_webhook_keys(&self, now: DateTime<Utc>, overlap: Option<TimeDelta>) -> Result {
+        keys::exchange(&keys_dir(&self.shared)?, WEBHOOK_KEYS, now, overlap)
     }
 
     /// Takes the lock of serving.

@@ -16,6 +16,7 @@ use crate::failure::{Context, Failure, Result};
 use crate::ids::SystemIds;
 use crate::output::{Output, count, print};
 use crate::serve::{Face, Service, Signals};
+use muster_console::OneTimeSignIn;
 use muster_engine::Engine;
 use muster_reports::Catalogue;
 use muster_reports::audit::AuditOperation;
@@ -76,12 +77,21 @@ async fn run_with(
     let runner = runner(&data, engine.clone(), catalogue.clone())?;
     let say = Say(output);
     let sources = make_organisation(args, &data, &data.refreshes(engine.clone())?, say).await?;
+    if args.no_reports {
+        data.store.close().await;
+        return Ok(());
+    }
     let user = create(&data, demo_user()).await?;
     let application = create(&data, demo_application()).await?;
 
     let mut signals = Signals::listen()?;
+    let code = SystemIds.fresh();
+    let sign_in =
+        OneTimeSignIn { code: code.clone(), client_id: user.id.clone(), client_secret: user.secret.clone() };
+    let face = face.offering(sign_in);
     let service = Service::start(&data, lock, catalogue, engine, runner, face, Swept::Few).await?;
     let base_url = base_url(service.address());
+    let console = settings.console.enabled.then(|| format!("{base_url}/ui/sign-in/once/{code}"));
     let folder = data.dir().join("reports");
     let ran = tokio::select! {
         ran = reports::run_all(&base_url, &user, &sources, &folder) => ran,
@@ -93,7 +103,7 @@ async fn run_with(
                 Output::Table => {
                     print(&reports::table(&ran, data.dir()))?;
                     if !args.once {
-                        print(&access::text(&base_url, &user, &application, data.dir()))?;
+                        print(&access::text(&base_url, console.as_deref(), &user, &application, data.dir()))?;
                     }
                 }
                 Output::Json => summarise(&data, &base_url, &ran, &user, &application).await?,

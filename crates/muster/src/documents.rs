@@ -8,8 +8,9 @@ use crate::config::Settings;
 use clap::{Command, CommandFactory};
 use std::path::{Path, PathBuf};
 
-/// Names that are written like settings and mean something else: a file, and attributes of a tenant's accounts.
-const OTHERS: [&str; 4] = ["refresh.lock", "tenant.created", "tenant.modified", "tenant.name"];
+/// Names that are written like settings and mean something else: files, and attributes of a tenant's accounts.
+const OTHERS: [&str; 5] =
+    ["evidence.zip", "refresh.lock", "tenant.created", "tenant.modified", "tenant.name"];
 
 /// The repository.
 fn root() -> PathBuf {

@@ -21,19 +21,25 @@ pub fn external(settings: &[Issuer], tenant: &TenantId, dir: &Path) -> Result<Ex
     Ok(ExternalIssuers::new(issuers)?)
 }
 
+/// Where the keys of an issuer are. Nothing is fetched yet. A relative path starts from `dir`.
+///
+/// # Errors
+/// When there is no place, or its address cannot be one.
+pub fn keys(settings: &Issuer, dir: &Path) -> Result<Arc<dyn KeySource>> {
+    let timeout = Duration::from_millis(settings.keys_timeout_ms);
+    match (&settings.jwks_url, &settings.jwks_file) {
+        (Some(address), _) => Ok(Arc::new(UrlKeys::new(address, timeout)?)),
+        (None, Some(path)) => Ok(Arc::new(FileKeys(dir.join(path)))),
+        (None, None) => {
+            Err(Failure::new(format!("issuer {:?} has neither jwks_url nor jwks_file", settings.name)))
+        }
+    }
+}
+
 fn one(settings: &Issuer, tenant: &TenantId, dir: &Path) -> Result<ExternalIssuer> {
     let seconds = |seconds: u32| TimeDelta::seconds(i64::from(seconds));
     let timeout = Duration::from_millis(settings.keys_timeout_ms);
-    let keys: Arc<dyn KeySource> = match (&settings.jwks_url, &settings.jwks_file) {
-        (Some(address), _) => Arc::new(UrlKeys::new(address, timeout)?),
-        (None, Some(path)) => Arc::new(FileKeys(dir.join(path))),
-        (None, None) => {
-            return Err(Failure::new(format!(
-                "issuer {:?} has neither jwks_url nor jwks_file",
-                settings.name
-            )));
-        }
-    };
+    let keys = keys(settings, dir)?;
     Ok(ExternalIssuer {
         name: settings.name.clone(),
         issuer: settings.issuer.clone(),

@@ -13,6 +13,7 @@ mod data_dir;
 mod demo;
 #[cfg(test)]
 mod documents;
+mod environments;
 mod failure;
 mod ids;
 mod issuers;
@@ -20,11 +21,12 @@ mod metrics;
 mod output;
 mod part_file;
 mod person;
+mod progress_bar;
+mod prompt;
 mod serve;
 mod systemd;
 mod wiring;
 
-use clap::Parser;
 use cli::{Cli, Command, DemoArgs, ServeArgs};
 use config::{Effective, Given, Log, LogFormat, Settings};
 use failure::{Context, Failure, Result};
@@ -38,7 +40,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     // Clap prints usage errors itself and ends with status 2.
-    match run(Cli::parse()) {
+    match run(cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
     }
@@ -53,7 +55,7 @@ fn run(cli: Cli) -> Result {
 }
 
 async fn dispatch(cli: Cli) -> Result {
-    let output = cli.output;
+    let output = output::present(cli.output, cli.json.clone(), cli.wide);
     let effective = effective(&cli)?;
     let settings = &effective.settings;
     start_log(settings, &cli.command)?;
@@ -65,7 +67,9 @@ async fn dispatch(cli: Cli) -> Result {
         Command::Client(command) => Box::pin(commands::client::run(command, settings, output)).await,
         Command::Source(command) => commands::source::run(command, settings, output).await,
         Command::Refresh(args) => commands::refresh::run(args, settings, output).await,
-        Command::Report(command) => commands::report::run(command, settings, output).await,
+        Command::Report(command) => Box::pin(commands::report::run(command, settings, output)).await,
+        Command::Env(command) => commands::env::run(command, output),
+        Command::Login(args) => Box::pin(commands::env::login(args)).await,
         Command::Schedule(command) => Box::pin(commands::schedule::run(command, settings, output)).await,
         Command::Notification(command) => commands::notification::run(command, settings, output).await,
         Command::Search(command) => commands::search::run(command, output),
@@ -73,6 +77,8 @@ async fn dispatch(cli: Cli) -> Result {
         Command::Evidence(command) => commands::evidence::run(command, settings, output).await,
         Command::Audit(command) => Box::pin(commands::audit::run(command, settings, output)).await,
         Command::Verify(args) => commands::verify::run(args, output),
+        Command::Status => Box::pin(commands::status::run(settings, output)).await,
+        Command::Doctor(args) => Box::pin(commands::doctor::run(args, &effective, output)).await,
         Command::Check => commands::check::run(settings, output).await,
         Command::Backup(command) => Box::pin(commands::backup::run(command, settings, output)).await,
         Command::Restore(args) => Box::pin(commands::backup::restore(args, settings, output)).await,
@@ -112,7 +118,10 @@ fn start_log(settings: &Settings, command: &Command) -> Result {
         // Otherwise what cannot be written is reported on standard error by a macro that panics: a log on a full
         // disk would end the service.
         .log_internal_errors(false)
-        .with_ansi(std::io::stderr().is_terminal());
+        .with_ansi(
+            std::io::stderr().is_terminal()
+                && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
+        );
     let started = match settings.log.format {
         LogFormat::Text => log.try_init(),
         LogFormat::Json => log.json().try_init(),

@@ -6,13 +6,15 @@ use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gau
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use muster_engine::Engine;
 use muster_http::MetricsText;
+use muster_reports::Catalogue;
 use muster_reports::error::error_chain;
 use muster_reports::metric::{self, Metric, MetricKind};
 use muster_reports::ports::{AuditTrail, SnapshotCatalogue};
 use muster_reports::snapshot::SnapshotManifest;
 use muster_runs::free_bytes;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
@@ -34,6 +36,8 @@ struct Gauges {
     engine: Arc<Engine>,
     folders: Vec<(&'static str, PathBuf)>,
     has_relay: bool,
+    /// Reports whose live tasks are shown: those of the catalogue, and others that had one.
+    reports: Mutex<BTreeSet<String>>,
 }
 
 impl Metrics {
@@ -41,13 +45,15 @@ impl Metrics {
     ///
     /// # Errors
     /// When this process records already.
-    pub fn begin(data: &DataDir, engine: Arc<Engine>) -> Result<Self> {
+    pub fn begin(data: &DataDir, engine: Arc<Engine>, catalogue: &Catalogue) -> Result<Self> {
         let builder = PrometheusBuilder::new()
             .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), &BOUNDS_S)
             .context(|| "the bounds of durations cannot be used".into())?;
         let handle = builder.install_recorder().context(|| "metrics cannot be recorded".into())?;
         metric::ALL.iter().for_each(describe);
-        begin_at_zero();
+        let reports: BTreeSet<String> =
+            catalogue.iter().map(|definition| definition.id.as_str().to_owned()).collect();
+        begin_at_zero(&reports);
         gauge!(metric::BUILD_INFO.name, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
         let mut folders = vec![("data", data.dir().to_owned()), ("work", data.work_dir()?)];
         if data.shared_dir() != data.dir() {
@@ -59,6 +65,7 @@ impl Metrics {
             engine,
             folders,
             has_relay: !data.settings.audit.kafka.0.is_empty(),
+            reports: Mutex::new(reports),
         };
         Ok(Self { handle, gauges: Arc::new(gauges) })
     }
@@ -93,13 +100,13 @@ impl Metrics {
 
 /// Counters appear with their first increment, and what grows from nothing to one has no rate. So those whose labels are
 /// known begin at 0.
-fn begin_at_zero() {
-    for kind in muster_reports::ReportKind::ALL {
+fn begin_at_zero(reports: &BTreeSet<String>) {
+    for report in reports {
         for end in ["done", "failed", "retry"] {
-            counter!(metric::ATTEMPTS.name, "report" => kind.as_str(), "end" => end).absolute(0);
+            counter!(metric::ATTEMPTS.name, "report" => report.clone(), "end" => end).absolute(0);
         }
-        counter!(metric::FURTHER_ATTEMPTS.name, "report" => kind.as_str()).absolute(0);
-        counter!(metric::ROWS.name, "report" => kind.as_str()).absolute(0);
+        counter!(metric::FURTHER_ATTEMPTS.name, "report" => report.clone()).absolute(0);
+        counter!(metric::ROWS.name, "report" => report.clone()).absolute(0);
     }
     counter!(metric::REFUSED_BY_LIMIT.name).absolute(0);
     gauge!(metric::CONNECTIONS.name).set(0.0);
@@ -145,15 +152,10 @@ impl Gauges {
     }
 
     async fn read_tasks(&self) -> Result<()> {
-        // A kind without a live task has no row: what was counted before is set to none.
         let counted = self.store.live_tasks().await?;
-        for kind in muster_reports::ReportKind::ALL {
-            for state in ["pending", "running"] {
-                set_tasks(kind.as_str(), state, 0);
-            }
-        }
-        for (report, state, count) in counted {
-            set_tasks(&report, &state, count);
+        let counts = live_counts(&mut self.reports.lock().unwrap_or_else(PoisonError::into_inner), counted);
+        for ((report, state), count) in counts {
+            gauge!(metric::TASKS.name, "report" => report, "state" => state).set(count as f64);
         }
         Ok(())
     }
@@ -173,8 +175,18 @@ impl Gauges {
     }
 }
 
-fn set_tasks(report: &str, state: &str, count: u64) {
-    gauge!(metric::TASKS.name, "report" => report.to_owned(), "state" => state.to_owned()).set(count as f64);
+/// The number of live tasks of each report and state. A report without a live task has no row in what was counted: what was
+/// shown of it before becomes 0.
+fn live_counts(
+    reports: &mut BTreeSet<String>,
+    counted: Vec<(String, String, u64)>,
+) -> BTreeMap<(String, String), u64> {
+    reports.extend(counted.iter().map(|(report, ..)| report.clone()));
+    let states =
+        |report: &String| ["pending", "running"].map(|state| ((report.clone(), state.to_owned()), 0));
+    let mut counts: BTreeMap<_, _> = reports.iter().flat_map(states).collect();
+    counts.extend(counted.into_iter().map(|(report, state, count)| ((report, state), count)));
+    counts
 }
 
 fn set_snapshot(newest: &SnapshotManifest) {
@@ -213,6 +225,24 @@ mod tests {
     use std::fmt::Write;
 
     const PROSE: &str = include_str!("metrics.txt");
+
+    #[test]
+    fn a_report_without_a_live_task_has_none() {
+        let mut reports = BTreeSet::from(["ACCOUNTS".to_owned(), "custom".to_owned()]);
+        let row = |report: &str, state: &str, count| (report.to_owned(), state.to_owned(), count);
+        let shown = |counts: BTreeMap<(String, String), u64>| {
+            let line = |((report, state), count)| format!("{report} {state} {count}");
+            counts.into_iter().map(line).collect::<Vec<_>>().join(", ")
+        };
+        let begun =
+            live_counts(&mut reports, vec![row("custom", "running", 2), row("removed", "pending", 1)]);
+        assert_eq!(
+            shown(begun),
+            "ACCOUNTS pending 0, ACCOUNTS running 0, custom pending 0, custom running 2, removed pending 1, removed running 0"
+        );
+        let ended = live_counts(&mut reports, Vec::new());
+        assert_eq!((ended.len(), ended.values().sum::<u64>()), (6, 0), "also of one that is in no catalogue");
+    }
 
     #[test]
     fn the_page_of_metrics_is_the_list() {

@@ -1,22 +1,75 @@
-//! What commands print: a table for people, or JSON for programs.
+//! What commands print: a table for people, or JSON, lines of JSON or CSV for programs.
 //!
 //! Results are written to standard output and everything else to standard error, so that a command can be part of a
-//! pipe. Tables have no colour, and a line under their header only on a terminal.
+//! pipe. Tables have no colour. On a terminal they have a line under their header, and are as wide as the terminal.
+//!
+//! A command decides what is printed and whether a table or values ([`Output`]). How values are written and how wide a
+//! table is, is the same for all that one process prints: [`present`] sets it once.
 
-use crate::failure::{Context, Result};
+mod fit;
+mod values;
+
+use crate::failure::{Context, Failure, Result};
 use comfy_table::{CellAlignment, ContentArrangement, Table, TableComponent, presets};
 use serde::Serialize;
 use std::io::{IsTerminal, Write};
+use std::sync::OnceLock;
 
 pub use muster_runs::thousands as count;
+pub use values::Form;
 
 /// How results are printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Output {
     /// A table for people.
     Table,
-    /// JSON for programs.
+    /// Values for programs.
     Json,
+}
+
+/// What `--output` may say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum OutputFormat {
+    /// A table for people
+    Table,
+    /// JSON, indented
+    Json,
+    /// JSON, each result in a line
+    Ndjson,
+    /// CSV with a header; a field that is a list or an object is JSON
+    Csv,
+}
+
+/// How this process writes values and tables.
+#[derive(Debug, Clone, Default)]
+pub struct Presentation {
+    /// The form of values.
+    pub form: Form,
+    /// The fields of each result that are written; all of them if there are none.
+    pub fields: Vec<String>,
+    /// Whether tables may be wider than the terminal.
+    pub wide: bool,
+}
+
+static PRESENTATION: OnceLock<Presentation> = OnceLock::new();
+
+/// Takes what the command line says about the output: for the rest of the process.
+pub fn present(format: Option<OutputFormat>, fields: Vec<String>, wide: bool) -> Output {
+    let (output, form) = match format {
+        None if fields.is_empty() => (Output::Table, Form::default()),
+        // To name fields is to ask for values.
+        None | Some(OutputFormat::Json) => (Output::Json, Form::Json),
+        Some(OutputFormat::Table) => (Output::Table, Form::default()),
+        Some(OutputFormat::Ndjson) => (Output::Json, Form::Ndjson),
+        Some(OutputFormat::Csv) => (Output::Json, Form::Csv),
+    };
+    // Set once: main calls it before anything is printed.
+    let _ = PRESENTATION.set(Presentation { form, fields, wide });
+    output
+}
+
+fn presentation() -> &'static Presentation {
+    PRESENTATION.get_or_init(Presentation::default)
 }
 
 /// One column of a table.
@@ -39,7 +92,7 @@ pub const fn number(title: &'static str) -> Column {
 }
 
 impl Output {
-    /// Prints `items`: as JSON, or as a table with the `cells` of each.
+    /// Prints `items`: as values, or as a table with the `cells` of each.
     pub fn list<T: Serialize>(
         self,
         items: &[T],
@@ -53,11 +106,22 @@ impl Output {
     }
 }
 
-/// Prints one value as JSON.
+/// Prints a value, or a list of them, in the form that the command line asked for.
 pub fn json(value: &impl Serialize) -> Result {
-    let text =
-        serde_json::to_string_pretty(value).context(|| "the result cannot be written as JSON".into())?;
-    print(&text)
+    let failed = || "the result cannot be written as JSON".into();
+    let Presentation { form, fields, .. } = presentation();
+    let text = match (form, fields.is_empty()) {
+        // The fields are in the order in which they are declared.
+        (Form::Json, true) => serde_json::to_string_pretty(value).context(failed)?,
+        (_, _) => {
+            let value = serde_json::to_value(value).context(failed)?;
+            values::written(value, *form, fields).map_err(Failure::usage)?
+        }
+    };
+    match text.is_empty() {
+        true => Ok(()),
+        false => print(&text),
+    }
 }
 
 /// Prints a text and ends its line. A reader that has gone away (`| head`) is not a failure.
@@ -71,14 +135,23 @@ pub fn print(text: &str) -> Result {
     }
 }
 
+/// Prints a line for people on standard error. Where it takes nothing, nothing is lost but the line.
+pub fn say(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
 /// A table as text.
 pub fn table(columns: &[Column], rows: impl Iterator<Item = Vec<String>>) -> String {
+    let (mut columns, mut rows) = (columns.to_vec(), rows.collect::<Vec<_>>());
     let mut table = Table::new();
     // Cells are never wrapped, because an id on two lines cannot be copied.
     table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     if std::io::stdout().is_terminal() {
         table.set_style(TableComponent::HeaderLines, '─');
         table.set_style(TableComponent::MiddleHeaderIntersections, '─');
+        if let Some(width) = table.width().filter(|_| !presentation().wide) {
+            (columns, rows) = fit::fitted(&columns, rows, usize::from(width));
+        }
     }
     table.force_no_tty();
     table.set_header(columns.iter().map(|column| column.title));

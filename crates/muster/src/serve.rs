@@ -15,13 +15,14 @@ use crate::metrics::Metrics;
 use crate::systemd;
 use chrono::TimeDelta;
 use muster_audit::{Properties, Relay, RelaySettings};
+use muster_console::{ConsoleSettings, OneTimeSignIn, with_console};
 use muster_engine::Engine;
 use muster_engine::search::SearchLanguage;
 use muster_http::connections::{self, Limits, Transport, open_files};
 use muster_http::{AppState, RateLimit, Wiring, tls};
 use muster_reports::error::error_chain;
 use muster_reports::ids::WorkerId;
-use muster_reports::ports::{Ids, ReportRunner};
+use muster_reports::ports::{Clock, Ids, ReportRunner};
 use muster_reports::schedule::time_zone;
 use muster_reports::scheduled::RunAttempts;
 use muster_reports::{Catalogue, Reports, service};
@@ -91,6 +92,8 @@ pub struct Face {
     address: SocketAddr,
     /// Where metrics are asked for, if the settings have such an address.
     metrics: Option<TcpListener>,
+    /// A sign-in to the console that works once.
+    sign_in: Option<OneTimeSignIn>,
 }
 
 /// The recorder of metrics, and where they are asked for.
@@ -100,8 +103,13 @@ struct Recording {
 }
 
 impl Recording {
-    fn begin(data: &DataDir, engine: Arc<Engine>, listener: TcpListener) -> Result<Self> {
-        Ok(Self { recorded: Metrics::begin(data, engine)?, listener })
+    fn begin(
+        data: &DataDir,
+        engine: Arc<Engine>,
+        catalogue: &Catalogue,
+        listener: TcpListener,
+    ) -> Result<Self> {
+        Ok(Self { recorded: Metrics::begin(data, engine, catalogue)?, listener })
     }
 }
 
@@ -127,7 +135,13 @@ impl Face {
         if let Some(at) = metrics.as_ref().and_then(|listener| listener.local_addr().ok()) {
             tracing::info!(address = %at, "metrics are answered here");
         }
-        Ok(Self { listener, transport, address, metrics })
+        Ok(Self { listener, transport, address, metrics, sign_in: None })
+    }
+
+    /// With a sign-in to the console that works once.
+    #[must_use]
+    pub fn offering(self, sign_in: OneTimeSignIn) -> Self {
+        Self { sign_in: Some(sign_in), ..self }
     }
 }
 
@@ -156,8 +170,10 @@ impl Service {
         swept: Swept,
     ) -> Result<Self> {
         let settings = &data.settings;
-        let Face { listener, transport, address, metrics } = face;
-        let metrics = metrics.map(|listener| Recording::begin(data, engine.clone(), listener)).transpose()?;
+        let Face { listener, transport, address, metrics, sign_in } = face;
+        let metrics = metrics
+            .map(|listener| Recording::begin(data, engine.clone(), &catalogue, listener))
+            .transpose()?;
         let files = Arc::new(data.files()?);
         data.sweep()?.run(swept).await?;
 
@@ -176,7 +192,11 @@ impl Service {
         };
         let mut parts = JoinSet::new();
         let grace = limits.grace;
-        let router = muster_http::router(state);
+        let api = muster_http::router(state);
+        let router = match settings.console.enabled {
+            true => with_console(api, console(settings, sign_in, stopping.clone())),
+            false => api,
+        };
         parts.spawn(connections::serve(listener, transport, router, limits.clone(), stopping.clone()));
         if let Some(metrics) = metrics {
             let router = muster_http::metrics_router(metrics.recorded.text());
@@ -239,6 +259,28 @@ impl Service {
             }
         }
         tracing::info!("stopped");
+    }
+}
+
+/// No session of the console is longer.
+const YEAR_S: i64 = 365 * 24 * 3_600;
+
+/// What the console is made with.
+fn console(
+    settings: &Settings,
+    one_time: Option<OneTimeSignIn>,
+    stopping: CancellationToken,
+) -> ConsoleSettings {
+    let span = |seconds: u64| TimeDelta::seconds(i64::try_from(seconds).unwrap_or(YEAR_S).min(YEAR_S));
+    ConsoleSettings {
+        now: Arc::new(|| SystemClock.now()),
+        fresh: Arc::new(|| SystemIds.fresh()),
+        idle: span(settings.console.idle_s),
+        longest: span(settings.console.longest_s),
+        // A page asks the API several times.
+        page_timeout: Duration::from_millis(settings.server.request_timeout_ms.saturating_mul(2)),
+        stopping,
+        one_time,
     }
 }
 

@@ -6,7 +6,7 @@ use crate::data_dir::DataDir;
 use crate::failure::{Context, Failure, Result};
 use crate::ids::SystemIds;
 use muster_engine::{Engine, EngineSettings, memory};
-use muster_notify::{Deliverer, DelivererSettings, MailSettings, MailTls, Mailer, WebhookKey, Webhooks};
+use muster_notify::{Deliverer, DelivererSettings, MailSettings, MailTls, Mailer, Webhooks};
 use muster_render::pdf::{FontSet, Paper, PdfSettings};
 use muster_render::{CsvOptions, FormulaGuard, Header};
 use muster_reports::ids::ClientId;
@@ -74,6 +74,7 @@ impl DataDir {
                     CsvHeader::Label => Header::Labels,
                 },
                 formula_guard: if csv.formula_guard { FormulaGuard::On } else { FormulaGuard::Off },
+                bom: csv.bom,
             },
             work_dir: self.work_dir()?,
             threads: self.threads(),
@@ -144,11 +145,6 @@ impl DataDir {
         }
     }
 
-    /// The key from which the secrets of webhooks are computed.
-    pub fn webhook_key(&self) -> Result<WebhookKey> {
-        Ok(WebhookKey(self.shared_key("webhooks.key")?))
-    }
-
     /// What delivers notifications.
     pub fn deliverer(&self) -> Result<Deliverer> {
         let Settings { mail, notifications, .. } = &self.settings;
@@ -162,7 +158,7 @@ impl DataDir {
             clock: Arc::new(SystemClock),
             ids: Arc::new(SystemIds),
             mailer: self.mailer()?,
-            webhooks: Webhooks::new(self.webhook_key()?, notifications.internal_networks)?,
+            webhooks: Webhooks::new(self.webhook_keys()?, notifications.internal_networks)?,
             settings: DelivererSettings {
                 poll: DELIVERY_POLL,
                 attempts: DelivererSettings::attempts(notifications.attempts_max, notifications.retry_s),

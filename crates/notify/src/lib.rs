@@ -18,7 +18,7 @@ mod text;
 mod webhook;
 
 pub use mail::{MailSettings, MailTls, Mailer};
-pub use webhook::{WebhookKey, Webhooks};
+pub use webhook::{WebhookKey, WebhookKeyRing, WebhookKeys, Webhooks};
 
 use chrono::TimeDelta;
 use mail::{Attached, Letter};

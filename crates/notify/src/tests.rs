@@ -47,7 +47,7 @@ fn world(mailer: Option<Mailer>, attachment_bytes_max: u64) -> World {
         clock: clock.clone(),
         ids: Arc::new(CountingIds::default()),
         mailer,
-        webhooks: Webhooks::new(KEY, true).unwrap(),
+        webhooks: Webhooks::new(Arc::new(|| Ok(WebhookKeys { current: KEY, previous: None })), true).unwrap(),
         settings: DelivererSettings {
             poll: Duration::from_millis(10),
             attempts: DelivererSettings::attempts(2, 10),

@@ -2,7 +2,8 @@
 //! receiver has.
 //!
 //! Each address has a secret of its own, which is computed from the service's key, the tenant and the address. So none is
-//! kept in the database, and one receiver cannot sign for another.
+//! kept in the database, and one receiver cannot sign for another. When the key is exchanged, the key before it signs too
+//! for a time, as the specification has it: a receiver accepts a webhook if one of the signatures is right.
 
 use crate::addresses::{Internal, PublicOnly, is_public};
 use crate::outcome::Outcome;
@@ -33,10 +34,22 @@ impl fmt::Debug for WebhookKey {
     }
 }
 
+/// The keys with which webhooks are signed at a time.
+#[derive(Debug, Clone)]
+pub struct WebhookKeys {
+    /// The key that `muster notification secret` shows secrets of.
+    pub current: WebhookKey,
+    /// The key before it, and until when it signs too.
+    pub previous: Option<(WebhookKey, DateTime<Utc>)>,
+}
+
+/// Gives the keys of now: they may be exchanged while the service runs.
+pub type WebhookKeyRing = dyn Fn() -> Result<WebhookKeys> + Send + Sync;
+
 /// Sends webhooks.
 pub struct Webhooks {
     client: Client,
-    key: WebhookKey,
+    keys: Arc<WebhookKeyRing>,
     internal_networks: bool,
 }
 
@@ -60,12 +73,31 @@ impl WebhookKey {
     }
 }
 
+impl WebhookKeys {
+    /// The signatures of a webhook that is sent at `now`, with spaces between them.
+    fn signatures(
+        &self,
+        tenant: &TenantId,
+        address: &str,
+        (id, time, body): (&str, &str, &str),
+        now: DateTime<Utc>,
+    ) -> String {
+        let previous = self.previous.as_ref().filter(|(_, until)| now < *until).map(|(key, _)| key);
+        let signature = |key: &WebhookKey| {
+            let secret = key.secret(tenant, address);
+            let parts = [id.as_bytes(), b".", time.as_bytes(), b".", body.as_bytes()];
+            format!("v1,{}", STANDARD.encode(hmac(&secret, &parts)))
+        };
+        [&self.current].into_iter().chain(previous).map(signature).collect::<Vec<_>>().join(" ")
+    }
+}
+
 impl Webhooks {
     /// What sends webhooks. With `internal_networks`, they may be at any address and have plain HTTP.
     ///
     /// # Errors
     /// `Internal` when no HTTP client can be made.
-    pub fn new(key: WebhookKey, internal_networks: bool) -> Result<Self> {
+    pub fn new(keys: Arc<WebhookKeyRing>, internal_networks: bool) -> Result<Self> {
         let mut client = Client::builder()
             .redirect(redirect::Policy::none())
             // A proxy would resolve the name itself.
@@ -78,7 +110,7 @@ impl Webhooks {
         }
         let client =
             client.build().map_err(|error| Error::internal("an HTTP client cannot be made", error))?;
-        Ok(Self { client, key, internal_networks })
+        Ok(Self { client, keys, internal_networks })
     }
 
     /// Posts a body under an id, signed at `now`.
@@ -102,15 +134,17 @@ impl Webhooks {
             return Outcome::Never(format!("webhook not sent: {Internal}"));
         }
         let time = now.timestamp().to_string();
-        let secret = self.key.secret(tenant, address);
-        let signed = hmac(&secret, &[id.as_bytes(), b".", time.as_bytes(), b".", body.as_bytes()]);
+        let signatures = match (self.keys)() {
+            Ok(keys) => keys.signatures(tenant, address, (id, &time, &body), now),
+            Err(error) => return Outcome::NotNow(error_chain(&error)),
+        };
         let sent = self
             .client
             .post(url)
             .header(CONTENT_TYPE, "application/json")
             .header("webhook-id", id)
             .header("webhook-timestamp", time)
-            .header("webhook-signature", format!("v1,{}", STANDARD.encode(signed)))
+            .header("webhook-signature", signatures)
             .body(body)
             .send()
             .await;
@@ -152,6 +186,7 @@ fn is_internal(error: &(dyn std::error::Error + 'static)) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use chrono::TimeDelta;
 
     /// The example of the specification's reference libraries.
     #[test]
@@ -172,9 +207,32 @@ mod tests {
         assert_ne!(secret("a", "https://b"), secret("ah", "ttps://b"));
     }
 
+    #[test]
+    fn the_key_before_signs_too_for_a_time() {
+        let tenant = TenantId::new("acme");
+        let until = DateTime::UNIX_EPOCH + TimeDelta::days(1);
+        let sign = |keys: &WebhookKeys, now| keys.signatures(&tenant, "https://b", ("id", "1", "{}"), now);
+        let only = |key| WebhookKeys { current: WebhookKey([key; 32]), previous: None };
+        let [old, new] = [7, 8].map(|key| sign(&only(key), until));
+        assert!(old.starts_with("v1,") && old != new && !old.contains(' '));
+        let both = WebhookKeys { previous: Some((WebhookKey([7; 32]), until)), ..only(8) };
+        assert_eq!(sign(&both, until - TimeDelta::seconds(1)), format!("{new} {old}"));
+        assert_eq!(sign(&both, until), new);
+    }
+
+    #[tokio::test]
+    async fn keys_that_cannot_be_read_are_tried_again() {
+        let damaged = || Err(Error::internal("the keys of webhooks cannot be read", "damaged"));
+        let hooks = Webhooks::new(Arc::new(damaged), true).expect("a client is made");
+        let (tenant, now) = (TenantId::new("acme"), DateTime::UNIX_EPOCH);
+        let outcome = hooks.send(&tenant, "http://127.0.0.1:9/", "id", "{}".into(), now).await;
+        assert_eq!(outcome, Outcome::NotNow("the keys of webhooks cannot be read: damaged".into()));
+    }
+
     #[tokio::test]
     async fn internal_networks_are_not_called() {
-        let hooks = Webhooks::new(WebhookKey([7; 32]), false).expect("a client is made");
+        let keys = || Ok(WebhookKeys { current: WebhookKey([7; 32]), previous: None });
+        let hooks = Webhooks::new(Arc::new(keys), false).expect("a client is made");
         let tenant = TenantId::new("acme");
         for address in
             ["https://127.0.0.1/x", "https://[::1]:8443/", "https://2130706433/", "https://localhost/x"]

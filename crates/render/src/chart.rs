@@ -38,6 +38,8 @@ pub struct Chart {
     pub unit: String,
     /// How it is drawn.
     pub kind: ChartKind,
+    /// Names of categories or series that a reader should look at; if empty, none is more important than another.
+    pub accent: Vec<String>,
     /// Categories, or moments for a line.
     pub categories: Vec<String>,
     /// Series; each has a value for each category.
@@ -139,6 +141,7 @@ mod tests {
             description: "How many accounts each source has and how many are locked".to_owned(),
             unit: "accounts".to_owned(),
             kind,
+            accent: Vec::new(),
             categories: (0..count).map(|number| format!("Source {number}")).collect(),
             series: vec![
                 Series { name: "Active".to_owned(), values: (0..count).map(f64::from).collect() },

@@ -1,5 +1,10 @@
-//! The cover of a result as JSON text that always has the same bytes.
+//! The cover of a result: as JSON text that always has the same bytes, and its facts as names and values for the files that
+//! people open.
 
+use chrono::{DateTime, Utc};
+use muster_reports::caller::CallerKind;
+use muster_reports::cover::{Cover, Reconciliation};
+use muster_reports::message::Severity;
 use serde_json::Value;
 
 /// The cover as indented JSON: members sorted by name at every level, two spaces a level, LF line ends, one at
@@ -21,6 +26,92 @@ pub(crate) fn sorted(value: &Value) -> Value {
         }
         Value::Array(items) => Value::Array(items.iter().map(sorted).collect()),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
+    }
+}
+
+/// Who asked for what, and when, as names and values.
+pub(crate) fn request(cover: &Cover) -> Vec<(String, String)> {
+    let requester = &cover.requester;
+    let credential = match requester.credential {
+        CallerKind::User => "personal access token",
+        CallerKind::Application => "application client",
+    };
+    let report = &cover.report;
+    let origin = if report.built_in { "built in" } else { "custom" };
+    let pairs = [
+        ("Report", format!("{}, version {}, {origin}", report.id, report.version)),
+        ("Requested by", requester.name.clone()),
+        ("Definition", format!("SHA-256 {}", report.digest)),
+        ("Identity", requester.identity_id.clone().unwrap_or_else(|| "none: an application".to_owned())),
+        ("Tenant", cover.tenant.clone()),
+        ("Credential", format!("{credential}, client {}", requester.client_id)),
+        ("Task", cover.task_id.as_str().to_owned()),
+        ("Data scope", requester.data_scope.clone()),
+        ("Submitted", second(cover.submitted)),
+        ("Started", second(cover.started)),
+        ("Completed", second(cover.completed)),
+        ("Program", format!("Muster {}", cover.product_version)),
+    ];
+    pairs.map(|(name, value)| (name.to_owned(), value)).to_vec()
+}
+
+/// The arguments, as names and values.
+pub(crate) fn arguments(cover: &Cover) -> Vec<(String, String)> {
+    // JSON, but a text without its quotes.
+    let plain = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    match &cover.arguments {
+        Value::Object(arguments) => {
+            arguments.iter().map(|(name, value)| (format!("Argument {name}"), plain(value))).collect()
+        }
+        Value::Null => Vec::new(),
+        other @ (Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_)) => {
+            vec![("Arguments".to_owned(), plain(other))]
+        }
+    }
+}
+
+/// The steps from the population to the rows reported, with their numbers.
+pub(crate) fn steps(reconciliation: &Reconciliation) -> Vec<(String, u64)> {
+    let mut steps =
+        vec![("Population, by a second, independent count".to_owned(), reconciliation.population)];
+    steps.extend(reconciliation.excluded.iter().map(|count| (format!("less: {}", count.label), count.rows)));
+    steps.extend(reconciliation.added.iter().map(|count| (format!("plus: {}", count.label), count.rows)));
+    steps.push(("Expected".to_owned(), reconciliation.expected));
+    steps.push(("Reported".to_owned(), reconciliation.reported));
+    steps
+}
+
+/// The word before a message.
+pub(crate) fn severity(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Info => "Note",
+        Severity::Warn => "Warning",
+        Severity::Error => "Error",
+    }
+}
+
+/// A time to the second.
+pub(crate) fn second(time: DateTime<Utc>) -> String {
+    time.format("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
+
+/// A time to the minute.
+pub(crate) fn minute(time: DateTime<Utc>) -> String {
+    time.format("%Y-%m-%d %H:%M UTC").to_string()
+}
+
+/// An age in its two largest units.
+pub(crate) fn duration(seconds: i64) -> String {
+    let seconds = seconds.max(0);
+    let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
+    if days > 0 {
+        format!("{days} d {hours} h")
+    } else if hours > 0 {
+        format!("{hours} h {minutes} min")
+    } else if minutes > 0 {
+        format!("{minutes} min {} s", seconds % 60)
+    } else {
+        format!("{seconds} s")
     }
 }
 

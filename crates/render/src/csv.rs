@@ -1,4 +1,4 @@
-//! Record batches to CSV: RFC 4180, UTF-8 without a byte order mark, `\r\n`.
+//! Record batches to CSV: RFC 4180, UTF-8, `\r\n`, without a byte order mark unless one is wanted.
 //!
 //! How a cell is written:
 //!
@@ -31,6 +31,9 @@ use crate::json::is_writable;
 use crate::rows::RowTexts;
 use cells::{Cells, Scratch};
 
+/// The byte order mark, U+FEFF, in UTF-8.
+const BOM: &[u8] = b"\xef\xbb\xbf";
+
 /// What the header holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Header {
@@ -48,6 +51,8 @@ pub struct CsvOptions {
     pub header: Header,
     /// Whether text that a spreadsheet would run is made plain.
     pub formula_guard: FormulaGuard,
+    /// Whether the file begins with a byte order mark, by which some spreadsheets know UTF-8.
+    pub bom: bool,
 }
 
 /// Writes one CSV file to a sink, in pieces, hashing them on the way.
@@ -71,7 +76,7 @@ impl<W: Write> CsvWriter<W> {
     /// Begins a file.
     #[must_use]
     pub fn with_options(sink: W, columns: Vec<ColumnFormat>, options: CsvOptions) -> Self {
-        let mut header = Vec::new();
+        let mut header = if options.bom { BOM.to_vec() } else { Vec::new() };
         for (index, column) in columns.iter().enumerate() {
             if index > 0 {
                 header.push(b',');

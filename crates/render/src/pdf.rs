@@ -1,8 +1,8 @@
 //! A report as PDF: cover, charts and table, written page by page while the report runs.
 //!
 //! The file is PDF 1.7 and conforms to PDF/A-2a (ISO 19005-2) and PDF/UA-1 (ISO 14289-1): tagged, all fonts embedded, every
-//! glyph readable as text. Cells have the same texts as in CSV, except that what would not fit is cut and says so: the
-//! CSV has all of it.
+//! glyph readable as text. The table shows the columns that its [layout](PdfLayout) names; the CSV has all of them. Booleans
+//! are yes and no, times are in UTC to the minute, and a text of very many lines is cut and says so.
 //!
 //! Invariants:
 //! - the same batches, settings, cover and charts give the same bytes, however the rows are cut into batches;
@@ -10,19 +10,23 @@
 //! - there is no file without the whole table: past a limit, writing fails.
 
 mod archive;
+mod arrange;
 mod canvas;
 mod cell;
 mod chart;
 mod columns;
 mod compose;
 mod cover;
+mod density;
 mod document;
 mod embed;
 mod error;
 mod faces;
 mod flow;
 mod fonts;
+mod furniture;
 mod glyphs;
+mod group;
 mod layout;
 mod line_breaks;
 mod objects;
@@ -33,16 +37,20 @@ mod shaping;
 mod show;
 mod style;
 mod table;
+mod text_widths;
 mod texts;
+mod time_axis;
 mod typeset;
 mod usage;
 
 use std::io::Write;
 use std::sync::Arc;
 
+use arrow::array::ArrayRef;
 use arrow::datatypes::DataType;
 use arrow::record_batch::RecordBatch;
 use muster_reports::cover::Cover;
+use muster_reports::pdf_layout::PdfLayout;
 
 pub use error::PdfError;
 pub use fonts::FontSet;
@@ -52,20 +60,13 @@ use crate::chart::Chart;
 use crate::file::{check_columns, unpack};
 use crate::json::{is_text, is_writable};
 use crate::{ColumnFormat, RenderError};
-use columns::ColumnSample;
+use arrange::{Candidate, Held, arrange};
+use cover::ColumnPlace;
 use document::Document;
-use faces::Weight;
+use group::GroupForm;
 use layout::ColumnKind;
 use table::Table;
 use texts::Texts;
-use typeset::printable;
-
-/// Rows that decide the widths of the columns.
-const SAMPLE_ROWS: usize = 2000;
-/// Bytes of the texts of these rows. The row that exceeds this is the last one.
-const SAMPLE_BYTES: usize = 4 << 20;
-/// Bytes of a text in these rows that are measured.
-const MEASURED_BYTES: usize = 2000;
 
 /// What a finished PDF is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,6 +88,13 @@ pub struct PdfWriter<W: Write> {
     document: Document<W>,
     columns: Vec<ColumnFormat>,
     kinds: Vec<ColumnKind>,
+    /// The columns whose texts the table needs, in the order of a row's texts: the key of the group, the columns of its
+    /// heading, then those of the table.
+    needed: Vec<usize>,
+    /// How many of these come before those of the table.
+    heading: usize,
+    /// Where the table has which columns, by name; known when it begins.
+    places: Vec<(String, ColumnPlace)>,
     stage: Stage,
     threads: usize,
     rows: u64,
@@ -94,28 +102,46 @@ pub struct PdfWriter<W: Write> {
 }
 
 enum Stage {
-    /// The first rows are collected to decide the widths.
-    Sampling(Texts),
+    /// Rows are held to decide what the table looks like.
+    Holding(Texts),
     Writing(Box<Table>),
 }
 
 impl<W: Write> PdfWriter<W> {
-    /// Begins a file whose table has these columns.
+    /// Begins a file of rows that have these columns. Its table shows the first twelve.
     ///
     /// # Errors
     /// None now; the first page is written with the first rows.
     pub fn new(sink: W, settings: PdfSettings, columns: Vec<ColumnFormat>) -> Result<Self, PdfError> {
-        let kinds = vec![ColumnKind { list: false, number: false }; columns.len()];
+        let kinds = vec![ColumnKind::default(); columns.len()];
         let document = Document::new(sink, settings);
-        Ok(Self {
+        let writer = Self {
             document,
             columns,
             kinds,
-            stage: Stage::Sampling(Texts::default()),
+            needed: Vec::new(),
+            heading: 0,
+            places: Vec::new(),
+            stage: Stage::Holding(Texts::default()),
             threads: 1,
             rows: 0,
             broken: false,
-        })
+        };
+        Ok(writer.showing(&PdfLayout::default()))
+    }
+
+    /// Shows other columns, or groups the rows. Names that the file does not have are left out.
+    #[must_use]
+    pub fn showing(mut self, layout: &PdfLayout) -> Self {
+        let names: Vec<&str> = self.columns.iter().map(|column| column.name.as_str()).collect();
+        let place = |name: &str| names.iter().position(|known| *known == name);
+        let key = layout.group_by.as_deref().and_then(place);
+        let heading = layout.group.iter().filter_map(|name| place(name)).filter(|_| key.is_some());
+        let shown = layout.shown(&names).into_iter().filter_map(place);
+        self.needed = key.into_iter().chain(heading).collect();
+        self.heading = self.needed.len();
+        self.needed.extend(shown);
+        self
     }
 
     /// Sets and draws the table on this many threads. The bytes are the same for any number.
@@ -151,13 +177,14 @@ impl<W: Write> PdfWriter<W> {
                 return Err(RenderError::Unsupported { column, data_type }.into());
             }
         }
-        let (arrays, rows, mut done) = (Arc::new(arrays), batch.num_rows(), 0);
-        if let Stage::Sampling(sample) = &mut self.stage {
-            let columns = self.columns.len().max(1);
-            let room = |sample: &Texts| sample.len() / columns < SAMPLE_ROWS && sample.bytes() < SAMPLE_BYTES;
-            done = sample.push_rows(&arrays, 0..rows, room);
-            if !room(sample) {
-                self.begin_table()?;
+        let needed: Vec<ArrayRef> = self.needed.iter().map(|column| arrays[*column].clone()).collect();
+        let (arrays, rows, mut done) = (Arc::new(needed), batch.num_rows(), 0);
+        if let Stage::Holding(held) = &mut self.stage {
+            let held_bytes = self.document.settings.held_bytes;
+            let room = |held: &Texts| held.held() < held_bytes;
+            done = held.push_rows(&arrays, 0..rows, room);
+            if !room(held) {
+                self.begin_table(false)?;
             }
         }
         if let Stage::Writing(table) = &mut self.stage {
@@ -178,7 +205,7 @@ impl<W: Write> PdfWriter<W> {
             return Err(RenderError::Broken.into());
         }
         self.broken = true;
-        self.begin_table()?;
+        self.begin_table(true)?;
         if let Stage::Writing(table) = &mut self.stage {
             table.end_rows(&mut self.document)?;
         }
@@ -190,7 +217,7 @@ impl<W: Write> PdfWriter<W> {
     fn take_warnings(&mut self) -> Vec<String> {
         let characters = std::mem::take(&mut self.document.setter.replaced);
         let cells = match &mut self.stage {
-            Stage::Sampling(_) => 0,
+            Stage::Holding(_) => 0,
             Stage::Writing(table) => table.take_cells_replaced(),
         };
         replaced(&characters, cells)
@@ -205,10 +232,10 @@ impl<W: Write> PdfWriter<W> {
         if self.broken {
             return Err(RenderError::Broken.into());
         }
-        self.begin_table()?;
+        self.begin_table(true)?;
         let Stage::Writing(table) = &mut self.stage else { unreachable!("the table has just begun") };
-        table.finish(&mut self.document)?;
-        cover::write(&mut self.document, cover, charts)?;
+        table.finish(&mut self.document, cover.reconciliation.population)?;
+        cover::write(&mut self.document, cover, charts, &self.places)?;
         let pages =
             (self.document.pages(document::Part::Cover) + self.document.pages(document::Part::Table)) as u64;
         let warnings = self.take_warnings();
@@ -216,31 +243,39 @@ impl<W: Write> PdfWriter<W> {
         Ok(WrittenPdf { rows: self.rows, bytes: finished.bytes, sha256: finished.sha256, pages, warnings })
     }
 
-    /// Decides the widths of the columns, and writes the rows that decided them.
-    fn begin_table(&mut self) -> Result<(), PdfError> {
-        let Stage::Sampling(sample) = &mut self.stage else { return Ok(()) };
-        let sample = std::mem::take(sample);
-        let setter = &mut self.document.setter;
-        let mut samples = Vec::with_capacity(self.columns.len());
-        for format in &self.columns {
-            let (header, header_word) = setter.measure(&printable(&format.label), Weight::Bold);
-            samples.push(ColumnSample { header, header_word, ..ColumnSample::default() });
-        }
-        let count = self.columns.len();
-        for cell in 0..sample.len() {
-            let text = sample.cell(cell);
-            if !text.is_empty() {
-                let text = printable(&text[..text.floor_char_boundary(MEASURED_BYTES)]).into_owned();
-                let (line, word) = setter.measure(&text, Weight::Regular);
-                samples[cell % count].lines.push(line);
-                samples[cell % count].words.push(word);
-            }
-        }
-        let (width, _) = self.document.size();
-        let fitted = columns::fit(&samples, width - 2.0 * style::MARGIN);
-        let labels: Vec<String> = self.columns.iter().map(|format| format.label.clone()).collect();
-        let mut table = Table::new(&mut self.document, &labels, &self.kinds, &fitted, self.threads)?;
-        table.texts(&mut self.document, &sample)?;
+    /// Decides what the table looks like, and writes the rows that decided it.
+    fn begin_table(&mut self, is_all: bool) -> Result<(), PdfError> {
+        let Stage::Holding(held) = &mut self.stage else { return Ok(()) };
+        let texts = std::mem::take(held);
+        let candidate = |(place, column): (usize, &usize)| {
+            let (label, kind) = (&self.columns[*column].label, self.kinds[*column]);
+            let label = if kind.time { format!("{label} (UTC)") } else { label.clone() };
+            Candidate { label, kind, place }
+        };
+        let mut candidates: Vec<Candidate> = self.needed.iter().enumerate().map(candidate).collect();
+        let columns = candidates.split_off(self.heading);
+        let group = (!candidates.is_empty()).then(|| GroupForm {
+            key: 0,
+            columns: candidates.drain(1..).map(|column| (column.label, column.place)).collect(),
+        });
+        let held = Held { texts: &texts, per_row: self.needed.len(), is_all };
+        let paper = self.document.settings.paper;
+        let (form, remarks) = arrange(&mut self.document.setter, &columns, group, &held, paper);
+        self.document.set_size(form.page);
+        let place = |(place, column): (usize, &usize)| {
+            let shown = if place < self.heading {
+                ColumnPlace::Heading
+            } else if form.columns.iter().any(|column| column.place == place) {
+                ColumnPlace::Table
+            } else {
+                ColumnPlace::Above
+            };
+            (self.columns[*column].name.clone(), shown)
+        };
+        // The first text of a heading is its key, which is not shown.
+        self.places = self.needed.iter().enumerate().skip(usize::from(self.heading > 0)).map(place).collect();
+        let mut table = Table::new(&mut self.document, form, &remarks, self.threads)?;
+        table.texts(&mut self.document, &texts)?;
         self.stage = Stage::Writing(Box::new(table));
         Ok(())
     }
@@ -252,7 +287,7 @@ fn kind(data_type: &DataType) -> ColumnKind {
         DataType::List(item) | DataType::LargeList(item) => is_text(item.data_type()),
         _ => false,
     };
-    ColumnKind { list, number: data_type.is_numeric() }
+    ColumnKind { list, number: data_type.is_numeric(), time: matches!(data_type, DataType::Timestamp(..)) }
 }
 
 /// The warning about characters that no font has, which are drawn in this many cells of the table, or elsewhere.

@@ -13,17 +13,21 @@
 //! | list, struct, map | the text of the CSV cell |
 //!
 //! A text of more than 32,767 UTF-16 units is cut, says at its end how much is left out, and is reported in
-//! [`Written::warnings`]. Each sheet has the header, bold, frozen and with filters; past 1,048,576 rows, or about
-//! 2 GiB of content, the next sheet begins, which is reported too.
+//! [`Written::warnings`]. Each sheet of rows is a table with filters, its header bold and frozen; past 1,048,576 rows, or
+//! about 2 GiB of content, the next sheet begins, which is reported too. No two headers are alike, whatever the case of their
+//! letters: a table does not allow that.
+//!
+//! With a cover, there are further sheets: a summary with charts before the rows, and arguments, query and digests after them.
 //!
 //! Threads make the XML of the rows, and compress it. The compressed rows are in a temporary file until the end, in a
 //! folder that the caller names. What is around them in the file is a library's: it writes a workbook without rows.
 
+mod about;
 mod cells;
 mod package;
 mod rows;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::fs::File;
 use std::io::Write;
 use std::ops::Range;
@@ -33,13 +37,16 @@ use std::sync::Arc;
 use arrow::array::ArrayRef;
 use arrow::datatypes::DataType;
 use arrow::record_batch::RecordBatch;
+use muster_reports::cover::Cover;
 
+use crate::chart::Chart;
 use crate::csv::Header;
 use crate::deflate::{Deflate, Sum};
 use crate::file::{ColumnFormat, FileWriter, RenderError, Written, check_columns, unpack};
 use crate::workers::{InOrder, Spares, Workers};
+use about::About;
 use cells::{SheetColumn, WIDTH_MAX, display_width};
-use package::{EFFORT, FinishedSheet, Styles};
+use package::{EFFORT, FinishedSheet, Styles, letters};
 use rows::{SheetForm, SheetRows};
 
 /// Most rows of a sheet, including the header.
@@ -50,6 +57,8 @@ const SHEET_BYTES: usize = 2 << 30;
 const SAMPLE_ROWS: usize = 200;
 /// Rows whose XML is made at once.
 const JOB_ROWS: usize = 512;
+/// Characters of a header. A table has at most 255, and characters outside of the basic plane count twice.
+const HEADER_CHARS_MAX: usize = 120;
 /// Most columns of a sheet.
 const COLUMNS_MAX: usize = 16_384;
 const WIDTH_MIN: usize = 8;
@@ -73,6 +82,7 @@ impl Default for XlsxOptions {
 pub struct XlsxWriter<W: Write> {
     sink: W,
     columns: Vec<ColumnFormat>,
+    headers: Vec<String>,
     options: XlsxOptions,
     sheet_bytes_max: usize,
     form: Arc<SheetForm>,
@@ -93,6 +103,8 @@ pub struct XlsxWriter<W: Write> {
     widths: Vec<usize>,
     cut: Vec<u64>,
     rows: usize,
+    /// Whether no rows follow.
+    ended: bool,
     broken: bool,
 }
 
@@ -127,8 +139,9 @@ impl<W: Write> XlsxWriter<W> {
             let message = format!("a sheet has {} columns: expected at most {COLUMNS_MAX}", columns.len());
             return Err(RenderError::Encoding(message.into()));
         }
+        let headers = headers(&columns, options);
         // Room for the filter's button.
-        let widths = columns.iter().map(|column| display_width(title(column, options)) + 3).collect();
+        let widths = headers.iter().map(|header| display_width(header) + 3).collect();
         let form =
             SheetForm { letters: (0..columns.len()).map(letters).collect(), time_style: 0, date_style: 0 };
         let mut writer = Self {
@@ -149,8 +162,10 @@ impl<W: Write> XlsxWriter<W> {
             widths,
             cut: vec![0; columns.len()],
             columns,
+            headers,
             options,
             rows: 0,
+            ended: false,
             broken: false,
         };
         writer.write_header()?;
@@ -167,7 +182,7 @@ impl<W: Write> XlsxWriter<W> {
 
     fn write_header(&mut self) -> Result<(), RenderError> {
         let mut header = SheetRows::new(0);
-        header.push_header(&self.form, self.columns.iter().map(|column| title(column, self.options)));
+        header.push_header(&self.form, self.headers.iter().map(String::as_str));
         (self.sheet_rows, self.sheet_bytes, self.last) = (1, 0, header.last);
         self.compress(&header.xml)
     }
@@ -326,7 +341,7 @@ impl<W: Write> XlsxWriter<W> {
 
 impl<W: Write> FileWriter for XlsxWriter<W> {
     fn write(&mut self, batch: &RecordBatch) -> Result<(), RenderError> {
-        if self.broken {
+        if self.broken || self.ended {
             return Err(RenderError::Broken);
         }
         self.broken = true;
@@ -335,18 +350,52 @@ impl<W: Write> FileWriter for XlsxWriter<W> {
         Ok(())
     }
 
-    fn finish(mut self: Box<Self>) -> Result<Written, RenderError> {
+    fn finish(self: Box<Self>) -> Result<Written, RenderError> {
+        self.finish_about(None)
+    }
+}
+
+impl<W: Write> XlsxWriter<W> {
+    /// Rows taken so far.
+    #[must_use]
+    pub fn rows(&self) -> u64 {
+        self.rows as u64
+    }
+
+    /// Writes the rows that are still held back. No rows follow. Returns what a reader must know of them, in words for
+    /// people, so that the cover can say it.
+    ///
+    /// # Errors
+    /// [`RenderError`]; the file is then broken.
+    pub fn end_rows(&mut self) -> Result<Vec<String>, RenderError> {
         if self.broken {
             return Err(RenderError::Broken);
         }
-        self.append(0)?;
-        self.end_sheet()?;
-        let warnings = self.warnings();
+        if !self.ended {
+            self.broken = true;
+            self.append(0)?;
+            self.end_sheet()?;
+            (self.broken, self.ended) = (false, true);
+        }
+        Ok(self.warnings())
+    }
+
+    /// Writes the file with the sheets that a cover and charts fill.
+    ///
+    /// # Errors
+    /// [`RenderError`]; there is no file then.
+    pub fn finish_with(self, title: &str, cover: &Cover, charts: &[Chart]) -> Result<Written, RenderError> {
+        self.finish_about(Some(About { title, cover, charts }))
+    }
+
+    fn finish_about(mut self, about: Option<About<'_>>) -> Result<Written, RenderError> {
+        let warnings = self.end_rows()?;
         let parts = package::Package {
             file: self.file,
             sheets: self.finished,
             styles: self.styles,
-            columns: self.columns.len(),
+            headers: self.headers,
+            about,
         };
         let written = parts.write(self.sink, self.rows as u64)?;
         Ok(Written { warnings, ..written })
@@ -358,23 +407,26 @@ fn columns(arrays: &[ArrayRef]) -> Vec<SheetColumn<'_>> {
     arrays.iter().filter_map(|array| SheetColumn::new(array.as_ref())).collect()
 }
 
-fn title(column: &ColumnFormat, options: XlsxOptions) -> &str {
-    match options.header {
-        Header::Names => &column.name,
-        Header::Labels => &column.label,
+/// The headers, as a table can have them: on one line, not empty, of at most 255 characters, and no two alike.
+fn headers(columns: &[ColumnFormat], options: XlsxOptions) -> Vec<String> {
+    let mut taken = BTreeSet::new();
+    let mut headers = Vec::with_capacity(columns.len());
+    for (number, column) in (1..).zip(columns) {
+        let text = match options.header {
+            Header::Names => &column.name,
+            Header::Labels => &column.label,
+        };
+        let line = text.chars().map(|letter| if letter.is_control() { ' ' } else { letter });
+        let line: String = line.take(HEADER_CHARS_MAX).collect();
+        let line = if line.trim().is_empty() { format!("Column {number}") } else { line };
+        let (mut header, mut copy) = (line.clone(), 1);
+        while !taken.insert(header.to_lowercase()) {
+            copy += 1;
+            header = format!("{line} ({copy})");
+        }
+        headers.push(header);
     }
-}
-
-/// The letters of a column, counted from 0: `A` to `Z`, `AA` and so on.
-fn letters(column: usize) -> String {
-    let mut letters = Vec::new();
-    let mut rest = column + 1;
-    while rest > 0 {
-        // The remainder is below 26.
-        letters.push(b'A' + ((rest - 1) % 26) as u8);
-        rest = (rest - 1) / 26;
-    }
-    letters.into_iter().rev().map(char::from).collect()
+    headers
 }
 
 fn temporary(error: std::io::Error) -> RenderError {
@@ -391,6 +443,14 @@ mod tests {
     fn columns_have_letters() {
         let places = [0, 25, 26, 51, 52, 701, 702, 16_383];
         assert_eq!(places.map(letters), ["A", "Z", "AA", "AZ", "BA", "ZZ", "AAA", "XFD"]);
+    }
+
+    #[test]
+    fn no_two_headers_are_alike() {
+        let column = |name: &str| ColumnFormat { name: name.to_owned(), label: String::new() };
+        let columns = ["firstName", "firstname", "FIRSTNAME", "a\r\nb", " "].map(column);
+        let expected = ["firstName", "firstname (2)", "FIRSTNAME (3)", "a  b", "Column 5"];
+        assert_eq!(headers(&columns, XlsxOptions::default()), expected);
     }
 
     /// Rows of some sheets that end because of their bytes, not at the end of a job.

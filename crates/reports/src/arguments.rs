@@ -155,6 +155,13 @@ impl Arguments {
         self.0.get(name)
     }
 
+    /// Another text in place of the one that `name` has.
+    pub(crate) fn exchange(&mut self, name: &str, text: &str) {
+        if let Some(ArgumentValue::Text(kept)) = self.0.get_mut(name) {
+            text.clone_into(kept);
+        }
+    }
+
     /// The text of `name`, if it is a text.
     pub fn text(&self, name: &str) -> Option<&str> {
         match self.0.get(name) {

@@ -10,6 +10,7 @@ use crate::ids::{ReportId, sha256_hex};
 use crate::kind::{FileFormat, ReportKind};
 use crate::message::Message;
 use crate::nearest::hint;
+use crate::pdf_layout::PdfLayout;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
@@ -82,6 +83,10 @@ pub struct ChartSpec {
     pub unit: String,
     /// How it is drawn.
     pub form: ChartForm,
+    /// Categories or series that a reader should look at, by name: they are drawn in the accent colour, and the rest in
+    /// grey. If empty, no part is more important than another.
+    #[serde(default)]
+    pub accent: Vec<String>,
     /// Rows of (category text, series text, number integer), in the order in which they are shown.
     pub query: String,
 }
@@ -115,6 +120,9 @@ pub struct ReportDefinition {
     /// Fixed columns, in file order.
     #[serde(default)]
     pub columns: Vec<Column>,
+    /// Which of the columns the table of the PDF shows.
+    #[serde(default)]
+    pub pdf: PdfLayout,
     /// The attribute columns after them, taken from the query's `attributes` map.
     #[serde(default)]
     pub attribute_columns: Option<AttributeColumns>,
@@ -196,6 +204,10 @@ impl ReportDefinition {
         if let Some(name) = definition.key.iter().find(|name| !seen.contains(name)) {
             return refuse(format!("key names {name:?}: expected names of its columns"));
         }
+        let names: Vec<&str> = definition.columns.iter().map(|column| column.name.as_str()).collect();
+        if let Some(fault) = definition.pdf.fault(&names) {
+            return refuse(format!("pdf {fault}"));
+        }
         if definition.attribute_columns == Some(AttributeColumns::Source)
             && definition.source_argument().is_none()
         {
@@ -219,7 +231,7 @@ impl ReportDefinition {
 
 /// Arguments that every report takes in addition to its own: ours, so that the published ones stay as they are. If a report
 /// has an argument of the same name, its own is used.
-pub static COMMON_ARGUMENTS: LazyLock<[ArgumentSpec; 3]> = LazyLock::new(|| {
+pub static COMMON_ARGUMENTS: LazyLock<[ArgumentSpec; 5]> = LazyLock::new(|| {
     let spec = |name: &str, allowed: &[&str], meaning: &str| ArgumentSpec {
         name: name.into(),
         kind: ArgumentKind::Texts { allowed: allowed.iter().map(|text| (*text).to_owned()).collect() },
@@ -247,6 +259,24 @@ pub static COMMON_ARGUMENTS: LazyLock<[ArgumentSpec; 3]> = LazyLock::new(|| {
                  The setting csv.formula_guard when absent.",
             )
         },
+        ArgumentSpec {
+            kind: ArgumentKind::Text,
+            ..spec(
+                CSV_BOM,
+                &[],
+                "`on` or `off`: whether CSV files begin with a byte order mark, by which some spreadsheets know UTF-8. \
+                 The setting csv.bom when absent.",
+            )
+        },
+        ArgumentSpec {
+            kind: ArgumentKind::Names,
+            ..spec(
+                PDF_COLUMNS,
+                &[],
+                "Columns that the table of the PDF shows, in this order, at most 16. Those that the report's definition \
+                 names when absent.",
+            )
+        },
     ]
 });
 
@@ -256,6 +286,10 @@ pub const SELECTED_FORMATS: &str = "selectedFormats";
 pub const EXTRA_FORMATS: &str = "extraFormats";
 /// Name of the argument that turns the formula guard on or off.
 pub const FORMULA_GUARD: &str = "formulaGuard";
+/// Name of the argument that turns the byte order mark of CSV files on or off.
+pub const CSV_BOM: &str = "csvBom";
+/// Name of the argument that chooses the columns of the PDF's table.
+pub const PDF_COLUMNS: &str = "pdfColumns";
 
 /// All reports that can be started, by id.
 #[derive(Debug, Clone)]
@@ -292,12 +326,35 @@ impl ReportDefinition {
     ) -> Result<(Arguments, Vec<Message>)> {
         let arguments = Arguments::check(self.all_arguments(), raw)?;
         let about_names = check_names(self.all_arguments(), raw, unknown)?;
-        match arguments.text(FORMULA_GUARD) {
-            None | Some("on" | "off") => Ok((arguments, about_names)),
-            Some(other) => {
+        for switch in [FORMULA_GUARD, CSV_BOM] {
+            if let Some(other) = arguments.text(switch).filter(|text| !["on", "off"].contains(text)) {
                 let other = shown(other);
-                Err(Error::invalid(format!("argument {FORMULA_GUARD:?} is {other}: expected on or off")))
+                return Err(Error::invalid(format!("argument {switch:?} is {other}: expected on or off")));
             }
+        }
+        self.check_pdf_columns(&arguments)?;
+        Ok((arguments, about_names))
+    }
+
+    /// Whether a request's columns of the PDF are columns of this report. Attribute columns are not known here: a name
+    /// that may be one of them is looked up when the report runs.
+    fn check_pdf_columns(&self, arguments: &Arguments) -> Result<()> {
+        let layout = self.pdf_layout(arguments);
+        let mut names: Vec<&str> = self.columns.iter().map(|column| column.name.as_str()).collect();
+        if self.attribute_columns.is_some() || self.search {
+            names.extend(layout.columns.iter().map(String::as_str));
+        }
+        match layout.fault(&names) {
+            None => Ok(()),
+            Some(fault) => Err(Error::invalid(format!("argument {PDF_COLUMNS:?} {fault}"))),
+        }
+    }
+
+    /// How a request has the table of the PDF: as it says, or as the definition does.
+    pub fn pdf_layout(&self, arguments: &Arguments) -> PdfLayout {
+        match arguments.text(PDF_COLUMNS) {
+            Some(names) => PdfLayout::of_request(names.split(',').map(str::to_owned).collect()),
+            None => self.pdf.clone(),
         }
     }
 }
@@ -421,6 +478,43 @@ mod tests {
         assert!(messages.is_empty());
         let refused = check("XLS").unwrap_err().message;
         assert!(refused.contains("expected one of CSV, PDF"), "{refused}");
+    }
+
+    #[test]
+    fn the_columns_of_a_pdf_can_be_chosen() {
+        let catalogue = Catalogue::built_in();
+        let check = |id: &str, names: &str| {
+            let raw = RawArguments::from([("pdfColumns".to_owned(), RawValue::Text(names.into()))]);
+            let definition = catalogue.get(&ReportId::new(id)).unwrap();
+            let checked = definition.check_arguments(&raw, UnknownNames::Refuse);
+            checked.map(|(arguments, _)| definition.pdf_layout(&arguments).columns)
+        };
+        assert_eq!(check("ORPHAN_IDENTITIES", "name, cause").unwrap(), ["name", "cause"]);
+        let refused = check("ORPHAN_IDENTITIES", "name,colour").unwrap_err().message;
+        assert_eq!(
+            refused,
+            "argument \"pdfColumns\" names \"colour\": expected names of the report's columns"
+        );
+        // An attribute of the schema, which the definition does not know.
+        assert_eq!(check("IDENTITIES", "name,colour").unwrap(), ["name", "colour"]);
+    }
+
+    /// Counted by hand in the definitions: what a page has room for.
+    #[test]
+    fn built_in_reports_name_eight_to_twelve_columns_of_their_pdf() {
+        for (id, expected) in [
+            ("ACCOUNTS", 11),
+            ("IDENTITIES", 11),
+            ("IDENTITIES_DETAILS", 12),
+            ("IDENTITY_PROFILE_IDENTITY_ERROR", 8),
+            ("ORPHAN_IDENTITIES", 9),
+            ("UNCORRELATED_ACCOUNTS", 9),
+        ] {
+            let catalogue = Catalogue::built_in();
+            let definition = catalogue.get(&ReportId::new(id)).unwrap();
+            let layout = definition.pdf_layout(&Arguments::default());
+            assert_eq!(layout.columns.len() + layout.group.len(), expected, "{id}");
+        }
     }
 
     #[test]

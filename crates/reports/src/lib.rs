@@ -27,6 +27,7 @@ pub mod metric;
 pub mod nearest;
 pub mod notification;
 pub mod notify;
+pub mod pdf_layout;
 pub mod ports;
 pub mod refreshes;
 pub mod result_life;

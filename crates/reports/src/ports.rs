@@ -374,6 +374,15 @@ pub trait Registry: Send + Sync {
     /// same transaction.
     async fn put_links(&self, links: &[ManualLink], event: &AuditEvent) -> Result<()>;
 
+    /// Removes links of a source of the event's tenant: those of these native identities, or all. Returns how many there
+    /// were. The event is recorded in the same transaction, if there was one.
+    async fn remove_links(
+        &self,
+        source: &SourceId,
+        native_identities: Option<&[String]>,
+        event: &AuditEvent,
+    ) -> Result<u64>;
+
     /// Every link, by source and native identity.
     async fn links(&self, tenant: &TenantId) -> Result<Vec<ManualLink>>;
 }

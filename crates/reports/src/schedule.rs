@@ -77,7 +77,7 @@ pub struct Selector {
     pub kind: SelectorType,
     /// The values.
     pub values: Vec<String>,
-    /// Of a range, every so many values; 1 if there is none.
+    /// Of a range, every so many values; 1 if there is none. Of a list it means nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interval: Option<i32>,
 }
@@ -273,7 +273,7 @@ impl fmt::Display for ScheduleForm {
                     SelectorType::Range => "-",
                 };
                 write!(f, " {name} {}", selector.values.join(between))?;
-                if let Some(interval) = selector.interval {
+                if let (SelectorType::Range, Some(interval)) = (selector.kind, selector.interval) {
                     write!(f, "/{interval}")?;
                 }
             }
@@ -394,12 +394,10 @@ enum Chosen<'s> {
     Range(&'s String, &'s String, usize),
 }
 
-/// What a selector chooses from, whatever its values mean.
+/// What a selector chooses from, whatever its values mean. The published document gives an interval to ranges only, and one
+/// of its examples has it with a list, where it chooses nothing.
 fn chosen<'s>(name: &str, selector: &'s Selector) -> Result<Chosen<'s>> {
     match (selector.kind, &selector.values[..]) {
-        (SelectorType::List, _) if selector.interval.is_some() => {
-            Err(Error::invalid(format!("schedule.{name}.interval: only a RANGE has an interval")))
-        }
         (SelectorType::List, values) if (1..=VALUES_MAX).contains(&values.len()) => {
             Ok(Chosen::Values(values))
         }

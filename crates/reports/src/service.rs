@@ -6,6 +6,7 @@ mod result_lives;
 mod saved_searches;
 mod scheduled_searches;
 mod schedules;
+mod snapshots;
 mod start_checks;
 mod task_status;
 
@@ -14,6 +15,7 @@ pub use notifications::{Notifications, not_failed};
 pub use saved_searches::{Execution, SavedSearches};
 pub use scheduled_searches::{ScheduledSearchQuery, SearchSchedule};
 pub use schedules::{ScheduledStart, Schedules};
+pub use snapshots::SeenSnapshots;
 pub use task_status::ClearedAs;
 
 use crate::arguments::{Arguments, RawArguments, UnknownNames};
@@ -34,7 +36,7 @@ use crate::retention::AsOf;
 use crate::snapshot::SnapshotManifest;
 use crate::task::{NewTask, PublishedFile, Task, TaskState, dedup_key, task_definition_id};
 use chrono::TimeDelta;
-use start_checks::{check_formats, check_sources};
+use start_checks::{check_formats, check_sources, find_named_sources};
 use std::sync::Arc;
 
 /// Most tasks that a list of results reads.
@@ -163,8 +165,12 @@ impl Reports {
         caller.authorise(operation)?;
         self.check_notify(caller, notify)?;
         let scope = caller.scope_with_rows()?;
-        let (definition, arguments, about_names) = self.checked(report, raw, unknown).await?;
+        let (definition, mut arguments, about_names) = self.checked(report, raw, unknown).await?;
         let snapshot = self.snapshot_for(caller, as_of).await?;
+        // The published operation expects ids.
+        if unknown == UnknownNames::Refuse {
+            find_named_sources(definition, &mut arguments, &snapshot, &scope);
+        }
         let now = self.clock.now();
         let mut messages: Vec<_> = note.into_iter().chain(about_names.clone()).collect();
         messages.extend(check_sources(definition, &arguments, &snapshot, &scope)?);

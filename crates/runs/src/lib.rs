@@ -23,6 +23,7 @@ pub mod backup;
 mod comparison;
 mod copies;
 mod definitions;
+mod digest;
 mod evidence;
 mod history;
 mod integrity;
@@ -52,7 +53,7 @@ pub use lock::{Lock, lock, lock_refresh};
 pub use manual_links::{ManualLinks, RefusedLink, read_links, written_links};
 pub use readiness::{ServiceReadiness, free_bytes};
 pub use refresh::{
-    RefreshOptions, RefreshReport, RefreshSummary, Refreshes, ScheduledRefreshes, SourceSummary,
+    RefreshOptions, RefreshPlan, RefreshReport, RefreshSummary, Refreshes, ScheduledRefreshes, SourceSummary,
 };
 pub use report::{ReportRuns, ResultWriting};
 pub use result_expiry::{ExpiredResults, ResultExpiry};

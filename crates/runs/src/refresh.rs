@@ -12,14 +12,16 @@ mod summary;
 pub use summary::{RefreshSummary, SourceSummary};
 
 use crate::Events;
+use crate::lock::Lock;
 use crate::snapshots::{Expiry, ExpiryExtent, Snapshots};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
 use muster_engine::refresh::{Environment, RefreshOutcome, RefreshRequest, SourceInput};
+use muster_reports::SnapshotManifest;
 use muster_reports::audit::{AuditEvent, AuditOperation};
 use muster_reports::caller::Caller;
-use muster_reports::error::{Error, Result, error_chain};
+use muster_reports::error::{Category, Error, Result, error_chain};
 use muster_reports::ids::{SnapshotId, TaskId};
 use muster_reports::message::Message;
 use muster_reports::nearest;
@@ -41,6 +43,8 @@ const REASON_MAX: usize = 2_000;
 const LEASE: Duration = Duration::from_secs(60);
 /// How often it is heard of.
 const HEARTBEAT: Duration = Duration::from_secs(3);
+/// How often a refresh of a schedule looks whether another one has ended.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// A refresh that has begun.
 struct Begun {
@@ -92,6 +96,15 @@ pub struct RefreshReport {
     pub expiry: Option<Result<Expiry>>,
 }
 
+/// What a refresh would do.
+#[derive(Debug)]
+pub struct RefreshPlan {
+    /// The outcome of the sources and the tables. Its manifest, if it has one, is not published.
+    pub report: RefreshReport,
+    /// The snapshot that stays in force, to compare with; `None` if none was ever published.
+    pub last: Option<Arc<SnapshotManifest>>,
+}
+
 impl RefreshReport {
     /// Whether the refresh did what was asked.
     ///
@@ -122,43 +135,63 @@ impl Refreshes {
     pub fn refresh<'a>(&'a self, options: &'a RefreshOptions) -> BoxFuture<'a, Result<RefreshReport>> {
         Box::pin(async move {
             let lock = self.snapshots.lock()?;
-            let mut details = if options.full { "everything" } else { "what changed" }.to_owned();
-            if !options.accept_missing.is_empty() {
-                details
-                    .push_str(&format!("; accepting what was lost of {}", options.accept_missing.join(", ")));
-            }
-            if let Some(moment) = options.as_of {
-                details.push_str(&format!("; as of {}", moment.to_rfc3339()));
-            }
-            let refresh = self.begin(options, details).await?;
-            let mut report = {
-                let _told = self.tell_of(&refresh);
-                Box::pin(self.publish(options, &refresh)).await
-            };
-            if let Ok(RefreshReport { outcome, expiry, .. }) = &mut report
-                && outcome.manifest.is_some()
-            {
-                *expiry = Some(self.snapshots.expire(&lock, ExpiryExtent::ByPolicy).await);
-            }
-            let failed = match &report {
-                Ok(report) => report.verdict().err().map(|error| error_chain(&error)),
-                Err(error) => Some(error_chain(error)),
-            };
-            if let Some(mut why) = failed {
-                why.truncate(why.floor_char_boundary(REASON_MAX));
-                let told = match &report {
-                    Ok(report) => report.verdict().err().map_or_else(String::new, |error| error.message),
-                    Err(error) => error.message.clone(),
-                };
-                // If this fails too, the first failure is reported.
-                let event = self.event_of(&refresh, AuditOperation::RefreshFailed, "refresh", why);
-                let message = Message::error("refresh_failed", told);
-                if let Err(error) = self.log.fail_refresh(&message, &event).await {
-                    tracing::error!(error = error_chain(&error), "the end of the refresh cannot be recorded");
-                }
-            }
-            report
+            Box::pin(self.refresh_under(&lock, options)).await
         })
+    }
+
+    /// Does what [`Refreshes::refresh`] does, except that it publishes nothing: the last snapshot stays in force, nothing
+    /// expires, and the list of tasks has no refresh. The tables have a version that no snapshot names, as after a
+    /// refresh that failed; a later refresh removes its files.
+    ///
+    /// # Errors
+    /// Those of a refresh.
+    pub fn plan<'a>(&'a self, options: &'a RefreshOptions) -> BoxFuture<'a, Result<RefreshPlan>> {
+        Box::pin(async move {
+            let _lock = self.snapshots.lock()?;
+            let snapshot = SnapshotId::new(self.ids.fresh());
+            let attempt = self.ids.fresh();
+            let (report, last) = self.make(options, &snapshot, &attempt, &Arc::default()).await?;
+            Ok(RefreshPlan { report, last })
+        })
+    }
+
+    /// The same for whoever has the lock of refreshing.
+    async fn refresh_under(&self, lock: &Lock, options: &RefreshOptions) -> Result<RefreshReport> {
+        let mut details = if options.full { "everything" } else { "what changed" }.to_owned();
+        if !options.accept_missing.is_empty() {
+            details.push_str(&format!("; accepting what was lost of {}", options.accept_missing.join(", ")));
+        }
+        if let Some(moment) = options.as_of {
+            details.push_str(&format!("; as of {}", moment.to_rfc3339()));
+        }
+        let refresh = self.begin(options, details).await?;
+        let mut report = {
+            let _told = self.tell_of(&refresh);
+            Box::pin(self.publish(options, &refresh)).await
+        };
+        if let Ok(RefreshReport { outcome, expiry, .. }) = &mut report
+            && outcome.manifest.is_some()
+        {
+            *expiry = Some(self.snapshots.expire(lock, ExpiryExtent::ByPolicy).await);
+        }
+        let failed = match &report {
+            Ok(report) => report.verdict().err().map(|error| error_chain(&error)),
+            Err(error) => Some(error_chain(error)),
+        };
+        if let Some(mut why) = failed {
+            why.truncate(why.floor_char_boundary(REASON_MAX));
+            let told = match &report {
+                Ok(report) => report.verdict().err().map_or_else(String::new, |error| error.message),
+                Err(error) => error.message.clone(),
+            };
+            // If this fails too, the first failure is reported.
+            let event = self.event_of(&refresh, AuditOperation::RefreshFailed, "refresh", why);
+            let message = Message::error("refresh_failed", told);
+            if let Err(error) = self.log.fail_refresh(&message, &event).await {
+                tracing::error!(error = error_chain(&error), "the end of the refresh cannot be recorded");
+            }
+        }
+        report
     }
 
     /// Keeps that a refresh begins.
@@ -199,6 +232,26 @@ impl Refreshes {
 
     /// Has the engine make a snapshot, and publishes it.
     async fn publish(&self, options: &RefreshOptions, begun: &Begun) -> Result<RefreshReport> {
+        let (report, _) =
+            self.make(options, &begun.refresh.snapshot, begun.refresh.id.as_str(), &begun.progress).await?;
+        if let Some(manifest) = &report.outcome.manifest {
+            let rows = |table: &str| manifest.rows.get(table).copied().unwrap_or(0);
+            let details = format!("{} identities, {} accounts", rows("identities"), rows("accounts"));
+            let operation = AuditOperation::SnapshotPublished;
+            let event = self.event_of(begun, operation, manifest.id.as_str(), details);
+            self.snapshots.catalogue.publish(&event, manifest).await?;
+        }
+        Ok(report)
+    }
+
+    /// Has the engine make a snapshot; what it made, and the snapshot that it continued from.
+    async fn make(
+        &self,
+        options: &RefreshOptions,
+        snapshot: &SnapshotId,
+        attempt: &str,
+        progress: &Arc<ProgressCell>,
+    ) -> Result<(RefreshReport, Option<Arc<SnapshotManifest>>)> {
         let Snapshots { engine, catalogue, audit, clock, tenant, .. } = &self.snapshots;
         let sources = self.registry.sources(tenant).await?;
         if sources.is_empty() {
@@ -219,28 +272,22 @@ impl Refreshes {
             .refresh(RefreshRequest {
                 sources: sources.iter().map(input).collect::<Result<_>>()?,
                 links,
-                previous,
+                previous: previous.clone(),
                 tenant: tenant.clone(),
                 audit: audit.clone(),
                 environment: self.environment.clone(),
-                snapshot: begun.refresh.snapshot.clone(),
+                snapshot: snapshot.clone(),
+                attempt: attempt.to_owned(),
                 clock: clock.clone(),
                 as_of: options.as_of,
                 publish_incomplete: self.publish_incomplete,
                 // Everything that is made again is read again, also from sources that can tell what changed.
                 full: options.full || !damaged.is_empty(),
                 accept_missing,
-                progress: begun.progress.clone(),
+                progress: progress.clone(),
             })
             .await?;
-        if let Some(manifest) = &outcome.manifest {
-            let rows = |table: &str| manifest.rows.get(table).copied().unwrap_or(0);
-            let details = format!("{} identities, {} accounts", rows("identities"), rows("accounts"));
-            let operation = AuditOperation::SnapshotPublished;
-            let event = self.event_of(begun, operation, manifest.id.as_str(), details);
-            catalogue.publish(&event, manifest).await?;
-        }
-        Ok(RefreshReport { outcome, as_of: options.as_of, damaged, expiry: None })
+        Ok((RefreshReport { outcome, as_of: options.as_of, damaged, expiry: None }, previous))
     }
 }
 
@@ -268,14 +315,23 @@ impl Refresher for ScheduledRefreshes {
 }
 
 impl Refreshes {
-    /// Makes a refresh whose snapshot has this id, unless there is such a snapshot.
+    /// Makes a refresh whose snapshot has this id, unless there is such a snapshot. A refresh that goes on is waited for: it
+    /// is not a failure of this one.
     async fn refresh_as(&self, snapshot: &SnapshotId) -> Result<()> {
         let Snapshots { catalogue, tenant, .. } = &self.snapshots;
+        let lock = loop {
+            match self.snapshots.lock() {
+                Err(error) if error.category == Category::Unavailable => {
+                    tokio::time::sleep(LOOK_AGAIN).await;
+                }
+                lock => break lock?,
+            }
+        };
         if catalogue.as_of(tenant, &AsOf::Snapshot(snapshot.clone())).await?.is_some() {
             return Ok(());
         }
         let options = RefreshOptions { snapshot: Some(snapshot.clone()), ..RefreshOptions::default() };
-        Box::pin(self.refresh(&options)).await?.verdict()
+        Box::pin(self.refresh_under(&lock, &options)).await?.verdict()
     }
 }
 

@@ -21,7 +21,7 @@ use muster_render::chart::Chart;
 use muster_render::pdf::PdfSettings;
 use muster_render::{ColumnFormat, CsvOptions, FormulaGuard};
 use muster_reports::cover::{Cover, CoverColumn, Reconciliation};
-use muster_reports::definition::{EXTRA_FORMATS, FORMULA_GUARD, SELECTED_FORMATS};
+use muster_reports::definition::{CSV_BOM, EXTRA_FORMATS, FORMULA_GUARD, PDF_COLUMNS, SELECTED_FORMATS};
 use muster_reports::error::{Error, Result};
 use muster_reports::message::Message;
 use muster_reports::ports::{Clock, ProgressCell, ReportRunner, RunOutcome, SnapshotCatalogue};
@@ -106,9 +106,11 @@ impl ResultWriting {
         let ReportRun { claim, definition, manifest, started } = *run;
         let task = &claim.task;
         let mut messages = check_formats(definition, &task.arguments);
+        messages.extend(check_pdf_columns(definition, &task.arguments, &prepared));
         messages.append(&mut prepared.messages);
-        let mut files = self.begin(claim, definition, &prepared);
-        let has_charts = formats_wanted(definition, &task.arguments).contains(&FileFormat::Pdf);
+        let mut files = self.begin(run, &prepared);
+        let formats = formats_wanted(definition, &task.arguments);
+        let has_charts = formats.contains(&FileFormat::Pdf) || formats.contains(&FileFormat::Xlsx);
         let made = async {
             let (tables, mut counted, charts) = tokio::try_join!(
                 files.send_rows(&prepared, progress),
@@ -219,7 +221,8 @@ impl ResultWriting {
         has_csv.then(|| csv_options(self.csv, arguments).formula_guard == FormulaGuard::On)
     }
 
-    fn begin(&self, claim: &Claim, definition: &ReportDefinition, prepared: &Prepared) -> Files {
+    fn begin(&self, run: &ReportRun<'_>, prepared: &Prepared) -> Files {
+        let ReportRun { claim, definition, .. } = *run;
         let format = |column: CoverColumn| ColumnFormat { name: column.name, label: column.label };
         let tables = prepared.parts.iter().map(|part| Table {
             name: part.name().to_owned(),
@@ -230,6 +233,8 @@ impl ResultWriting {
             task: claim.task.id.clone(),
             epoch: claim.lease.epoch,
             title: definition.name.clone(),
+            heading: heading(run),
+            layout: definition.pdf_layout(&claim.task.arguments),
             tenant: claim.task.tenant.to_string(),
             pdf: self.pdf.clone(),
             csv: csv_options(self.csv, &claim.task.arguments),
@@ -300,6 +305,21 @@ impl Files {
     }
 }
 
+/// The title of documents: the report's name, and the source that it is about, if there is one.
+fn heading(run: &ReportRun<'_>) -> String {
+    let ReportRun { claim, definition, manifest, .. } = *run;
+    let (arguments, scope) = (&claim.task.arguments, &claim.task.requester.data_scope);
+    let source = definition
+        .source_argument()
+        .and_then(|spec| arguments.text(&spec.name))
+        .filter(|id| scope.has_source(id))
+        .and_then(|id| manifest.source(id));
+    match source {
+        Some(source) => format!("{}: {}", definition.name, source.name),
+        None => definition.name.clone(),
+    }
+}
+
 /// How CSV is written for a request.
 fn csv_options(configured: CsvOptions, arguments: &Arguments) -> CsvOptions {
     let formula_guard = match arguments.text(FORMULA_GUARD) {
@@ -307,7 +327,8 @@ fn csv_options(configured: CsvOptions, arguments: &Arguments) -> CsvOptions {
         Some("on") => FormulaGuard::On,
         Some(_) | None => configured.formula_guard,
     };
-    CsvOptions { formula_guard, ..configured }
+    let bom = arguments.text(CSV_BOM).map_or(configured.bom, |switch| switch == "on");
+    CsvOptions { formula_guard, bom, ..configured }
 }
 
 /// The formats to write, the published ones first.
@@ -327,6 +348,25 @@ fn check_formats(definition: &ReportDefinition, arguments: &Arguments) -> Vec<Me
         return vec![Message::warn("format_left_out", text)];
     }
     Vec::new()
+}
+
+/// What a reader must know of the columns that a request wants in the PDF.
+fn check_pdf_columns(
+    definition: &ReportDefinition,
+    arguments: &Arguments,
+    prepared: &Prepared,
+) -> Option<Message> {
+    // A definition's own names were checked when it was read.
+    arguments.text(PDF_COLUMNS)?;
+    let layout = definition.pdf_layout(arguments);
+    let columns = prepared.parts.first().map(|part| part.columns()).unwrap_or_default();
+    let known = |name: &String| columns.iter().any(|column| column.name == *name);
+    let unknown: Vec<&str> = layout.columns.iter().filter(|name| !known(name)).map(String::as_str).collect();
+    if definition.search || unknown.is_empty() {
+        return None;
+    }
+    let text = format!("the report has no column {}: the PDF does not show it", unknown.join(", "));
+    Some(Message::warn("pdf_column_unknown", text))
 }
 
 #[cfg(test)]

@@ -6,16 +6,16 @@
 //! whether a file is a result; the file alone does not. A file that no record names is moved away and not removed,
 //! because the record may be in another database.
 
+use crate::digest::read_whole;
 use async_trait::async_trait;
 use muster_reports::error::{Error, Result};
 use muster_reports::failpoint::{Failpoint, reached};
-use muster_reports::ids::{TaskId, hex};
+use muster_reports::ids::TaskId;
 use muster_reports::ports::{DiscardFiles, FileOpener};
 use muster_reports::task::PublishedFile;
-use sha2::{Digest, Sha256};
 use std::collections::HashSet;
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::{BufWriter, ErrorKind, Read, Write};
+use std::io::{BufWriter, ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -80,20 +80,8 @@ impl ResultFiles {
     /// # Errors `Internal` if it differs or cannot be read.
     pub fn check_published(&self, published: &PublishedFile) -> Result<()> {
         let path = self.path(&published.stored_name)?;
-        let mut file = self.open_published(&published.stored_name)?;
-        let (mut hash, mut bytes, mut buffer) = (Sha256::new(), 0, vec![0; BUFFER]);
-        loop {
-            match file.read(&mut buffer) {
-                Ok(0) => break,
-                Ok(read) => {
-                    hash.update(&buffer[..read]);
-                    bytes += read as u64;
-                }
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(wrong("read", &path, error)),
-            }
-        }
-        let sha256 = hex(hash.finalize());
+        let file = self.open_published(&published.stored_name)?;
+        let (sha256, bytes) = read_whole(file, &path, |_| Ok(()))?;
         if (bytes, sha256.as_str()) == (published.bytes, published.sha256.as_str()) {
             return Ok(());
         }

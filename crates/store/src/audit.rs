@@ -381,6 +381,21 @@ impl Store {
         Box::pin(self.verified(tenant, walked)).await.map_err(wrong)
     }
 
+    /// The last event of a tenant's audit trail, without a look at any other: where a walk ends.
+    ///
+    /// # Errors When the store fails.
+    pub async fn audit_end(&self, tenant: &TenantId) -> Result<AuditHead> {
+        let last = self
+            .read_first(
+                "SELECT sequence, coalesce(hash, '') AS hash FROM audit_events
+                 WHERE tenant = $1 AND sequence > 0 ORDER BY sequence DESC LIMIT 1",
+                values![tenant.as_str()],
+            )
+            .await;
+        last.and_then(|row| row.as_ref().map_or_else(|| Ok(AuditHead::empty()), rows::audit_head))
+            .map_err(|error| failed("read the audit trail", error))
+    }
+
     /// What a walk along a whole chain showed, and what the objects of the tenant show.
     async fn verified(
         &self,

@@ -122,6 +122,34 @@ impl Registry for Store {
         .await
     }
 
+    async fn remove_links(
+        &self,
+        source: &SourceId,
+        native_identities: Option<&[String]>,
+        event: &AuditEvent,
+    ) -> Result<u64> {
+        if let Some(wanted) = native_identities.filter(|wanted| wanted.len() > LINKS_MAX) {
+            return Err(Error::invalid(format!(
+                "there are {} native identities: expected at most {LINKS_MAX} at once",
+                wanted.len()
+            )));
+        }
+        let wanted = native_identities.map(<[String]>::to_vec);
+        let kept = Arc::new((event.caller.tenant.clone(), source.clone(), wanted));
+        self.write_recorded(
+            event,
+            |removed| *removed > 0,
+            move |mut session| {
+                let kept = kept.clone();
+                Box::pin(async move {
+                    let (tenant, source, wanted) = &*kept;
+                    remove_links(&mut session, tenant, source, wanted.as_deref()).await
+                })
+            },
+        )
+        .await
+    }
+
     async fn links(&self, tenant: &TenantId) -> Result<Vec<ManualLink>> {
         let found = self
             .read(
@@ -206,6 +234,27 @@ async fn remove_source(
         )));
     }
     Ok(unlinked)
+}
+
+async fn remove_links(
+    session: &mut Session<'_>,
+    tenant: &TenantId,
+    source: &SourceId,
+    native_identities: Option<&[String]>,
+) -> Result<u64> {
+    let wrong = |error| failed("remove manual links", error);
+    let Some(wanted) = native_identities else {
+        let of_source = values![tenant.as_str(), source.as_str()];
+        let statement = "DELETE FROM links WHERE tenant = $1 AND source = $2";
+        return session.change(statement, of_source).await.map_err(wrong);
+    };
+    let mut removed = 0;
+    for native_identity in wanted {
+        let of_account = values![tenant.as_str(), source.as_str(), native_identity];
+        let statement = "DELETE FROM links WHERE tenant = $1 AND source = $2 AND native_identity = $3";
+        removed += session.change(statement, of_account).await.map_err(wrong)?;
+    }
+    Ok(removed)
 }
 
 /// The statement that keeps so many links of one tenant: `$1` is the tenant, then three values a link.

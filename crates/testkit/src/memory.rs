@@ -499,6 +499,29 @@ impl Registry for MemoryStore {
         state.append(event)
     }
 
+    async fn remove_links(
+        &self,
+        source: &SourceId,
+        native_identities: Option<&[String]>,
+        event: &AuditEvent,
+    ) -> Result<u64> {
+        self.accepts_audit()?;
+        let mut state = self.state();
+        state.knows_not(event)?;
+        let tenant = &event.caller.tenant;
+        let before = state.links.len();
+        state.links.retain(|(t, link)| {
+            t != tenant
+                || link.source != *source
+                || native_identities.is_some_and(|wanted| !wanted.contains(&link.native_identity))
+        });
+        let removed = (before - state.links.len()) as u64;
+        if removed > 0 {
+            state.append(event)?;
+        }
+        Ok(removed)
+    }
+
     async fn links(&self, tenant: &TenantId) -> Result<Vec<ManualLink>> {
         let state = self.state();
         let mut links: Vec<_> =

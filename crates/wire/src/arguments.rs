@@ -9,7 +9,7 @@ use utoipa::openapi::{Ref, RefOr};
 use utoipa::{PartialSchema, ToSchema};
 
 /// Arguments of the Account Export report (ACCOUNTS).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(title = "ACCOUNTS")]
 pub struct AccountsArguments {
@@ -43,7 +43,7 @@ pub struct IdentitiesArguments {
 }
 
 /// Arguments of the Identity Profile Identity Error report (IDENTITY_PROFILE_IDENTITY_ERROR).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(title = "IDENTITY_PROFILE_IDENTITY_ERROR")]
 pub struct IdentityProfileIdentityErrorArguments {
@@ -64,7 +64,7 @@ pub struct OrphanIdentitiesArguments {
 }
 
 /// Arguments of the Search Export report (SEARCH_EXPORT); its file is a zip of csv files.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(title = "SEARCH_EXPORT")]
 pub struct SearchExportArguments {

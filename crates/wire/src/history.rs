@@ -28,6 +28,26 @@ macro_rules! any_of {
     };
 }
 
+/// Reads an object as the variant that one of its members names. An object of another kind is kept as it is.
+///
+/// Why not `untagged`: that takes the first variant which fits, and an event that gained access fits one that lost it.
+macro_rules! read_by {
+    ($name:ident: $tag:literal { $($value:literal => $variant:ident,)+ }) => {
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let object = Map::<String, Value>::deserialize(deserializer)?;
+                let tag = object.get($tag).and_then(Value::as_str).map(str::to_owned);
+                match tag.as_deref() {
+                    $(Some($value) => serde_json::from_value(Value::Object(object))
+                        .map(Self::$variant)
+                        .map_err(D::Error::custom),)+
+                    Some(_) | None => Ok(Self::Other(object)),
+                }
+            }
+        }
+    };
+}
+
 mod access_item;
 mod event;
 

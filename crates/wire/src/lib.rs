@@ -24,6 +24,7 @@ mod report;
 mod saved_search;
 mod schedule;
 mod search;
+mod snapshot;
 mod task_status;
 mod token;
 
@@ -68,6 +69,7 @@ pub use search::{
     AggregationResult, Filter, FilterBound, FilterRange, InnerHit, QueryResultFilter, Search, SearchDocument,
     SearchQuery, TextQuery, TypeAheadQuery,
 };
+pub use snapshot::{SnapshotDescription, SourceDescription};
 pub use task_status::{
     JsonPatchOperation, JsonPatchValue, LocalizedMessage, Target, TaskDefinitionSummary, TaskReturnDetails,
     TaskStatus, TaskStatusMessage,
@@ -98,6 +100,27 @@ mod tests {
         let details: TaskResultDetails = serde_json::from_value(answer).unwrap();
         assert_eq!(details.kind, Some(TaskType::Other("SOMETHING_NEW".into())));
         assert!(details.messages.is_empty() && details.attributes.is_empty());
+    }
+
+    /// Each of these fits several variants by its members; what it is, one member says.
+    #[test]
+    fn what_happened_is_read_as_what_it_says() {
+        let account = json!({
+            "accessType": "account", "id": "a", "nativeIdentity": "ada", "sourceName": "HR", "entitlementCount": 2,
+            "appRefs": [], "standalone": null, "revocable": null,
+        });
+        let event = |kind: &str| {
+            let event = json!({"eventType": kind, "accessItem": account, "governanceEvent": null});
+            serde_json::from_value::<IdentityEvent>(event).unwrap()
+        };
+        let IdentityEvent::Removed(lost) = event("AccessItemRemoved") else { panic!("it was lost") };
+        assert!(matches!(lost.access_item, AccessItemResponse::Account(_)), "{lost:?}");
+        assert!(matches!(event("AccessItemAssociated"), IdentityEvent::Associated(_)));
+        let IdentityEvent::Other(kept) = event("SomethingNew") else { panic!("nobody knows it") };
+        assert_eq!(kept["eventType"], "SomethingNew");
+        let broken = json!({"eventType": "AccessItemRemoved"});
+        let error = serde_json::from_value::<IdentityEvent>(broken).unwrap_err().to_string();
+        assert!(error.contains("accessItem"), "{error}");
     }
 
     #[test]

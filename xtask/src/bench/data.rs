@@ -66,7 +66,7 @@ impl Data {
         if !mark.is_file() {
             println!("making an organisation of {identities} people in {}", folder.display());
             let folder = workspace.fresh_folder(&name)?;
-            let installation = Installation::with_demo_and(binary, &data, identities, settings())?;
+            let installation = Installation::with_organisation(binary, &data, identities, settings())?;
             let had = count(&data)?["access_items"].as_u64().unwrap_or(0);
             let wanted = (identities * ACCESS_ITEMS).saturating_sub(had);
             add_groups(&data.join("sources/active-directory.csv"), wanted)?;

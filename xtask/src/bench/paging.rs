@@ -8,6 +8,7 @@ use muster_harness::api::Api;
 use muster_harness::command;
 use muster_harness::failure::{Failure, Result};
 use muster_harness::installation::muster;
+use muster_harness::server::Server;
 use serde_json::{Value, json};
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,14 +18,31 @@ use std::time::Instant;
 /// The row.
 pub const ROWS: [Row; 1] =
     [Row::new("paging", "identities read to the end by searchAfter, while refreshes go on", paging)];
-/// Documents of a page: the most that the API gives.
-const PAGE: usize = 250;
+/// Documents of a page: what the published clients ask for, and the most that the API gives.
+const PAGES: [usize; 2] = [250, 10_000];
 
 /// The figure is the identities in a second. Each must come once: those of the snapshot that the first page read.
 fn paging(benchmark: &Benchmark<'_>, row: &Row) -> Result<Vec<Entry>> {
     let data = benchmark.data()?;
     let server = data.installation.serve(&[])?;
     let api = server.connect(&data.installation.user)?;
+    let mut entries = Vec::new();
+    for page in PAGES {
+        entries.push(pages_of(page, benchmark, row, data, &server, &api)?);
+    }
+    server.stop()?;
+    data.put_back()?;
+    Ok(entries)
+}
+
+fn pages_of(
+    page: usize,
+    benchmark: &Benchmark<'_>,
+    row: &Row,
+    data: &Data,
+    server: &Server,
+    api: &Api,
+) -> Result<Entry> {
     let mut entry = Entry::new(row.what, OURS, Unit::PerSecond);
     let mut refreshes = 0;
     for _ in 0..benchmark.numbers.runs {
@@ -32,7 +50,7 @@ fn paging(benchmark: &Benchmark<'_>, row: &Row) -> Result<Vec<Entry>> {
         let (seconds, rows) = scope(|scope| -> Result<(f64, u64)> {
             let refreshing = scope.spawn(|| refresh_until(data, &is_read));
             let begun = Instant::now();
-            let read = read_to_the_end(&api);
+            let read = read_to_the_end(api, page);
             let seconds = begun.elapsed().as_secs_f64();
             is_read.store(true, Ordering::Relaxed);
             refreshes += refreshing.join().map_err(|_| Failure::new("the refreshes panicked"))??;
@@ -49,10 +67,8 @@ fn paging(benchmark: &Benchmark<'_>, row: &Row) -> Result<Vec<Entry>> {
             ..Sample::default()
         });
     }
-    server.stop()?;
-    data.put_back()?;
-    entry.remark(&format!("pages of {PAGE} documents; {refreshes} refreshes meanwhile"));
-    Ok(vec![entry])
+    entry.remark(&format!("pages of {page} documents; {refreshes} refreshes meanwhile"));
+    Ok(entry)
 }
 
 /// Changes a person and refreshes, until all pages are read; how often. The snapshot that is read stays.
@@ -69,11 +85,11 @@ fn refresh_until(data: &Data, is_read: &AtomicBool) -> Result<u32> {
 }
 
 /// Reads all pages; how many identities they have. A failure if one comes twice.
-fn read_to_the_end(api: &Api) -> Result<u64> {
+fn read_to_the_end(api: &Api, documents_of_page: usize) -> Result<u64> {
     let mut body = json!({"indices": ["identities"], "query": {"query": "*"}, "sort": ["id"]});
     let mut seen = HashSet::new();
     loop {
-        let page = api.search(&body, PAGE)?;
+        let page = api.search(&body, documents_of_page)?;
         let documents = page.as_array().ok_or_else(|| Failure::new("a page is not a list"))?;
         for document in documents {
             let id = document["id"].as_str().ok_or_else(|| Failure::new("a document has no id"))?;
@@ -83,7 +99,9 @@ fn read_to_the_end(api: &Api) -> Result<u64> {
         }
         let last = documents.last().map(|document| document["id"].clone());
         match last {
-            Some(Value::String(last)) if documents.len() == PAGE => body["searchAfter"] = json!([last]),
+            Some(Value::String(last)) if documents.len() == documents_of_page => {
+                body["searchAfter"] = json!([last])
+            }
             _ => return Ok(seen.len() as u64),
         }
     }

@@ -4,7 +4,7 @@
 //! - a path that begins with a top-level folder of the repository exists; `path.rs::name` also has that item;
 //! - `cargo xtask ...` parses with the real command line of this program.
 //!
-//! Link targets exist, from the document's folder. A test of `muster` checks the commands and settings that documents
+//! Link targets exist, from the document's folder, and so do the headings that they name. A test of `muster` checks the commands and settings that documents
 //! name (`crates/muster/src/documents.rs`).
 
 use super::files::Files;
@@ -23,13 +23,28 @@ pub fn faults(files: &Files) -> Vec<String> {
             faults.extend(fault.map(|fault| format!("{} {fault}", place(&code))));
         }
         let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
-        for link in markdown::linked_paths(text) {
-            if !exists(&joined(folder, &link.text), files) {
+        for link in markdown::links(text) {
+            let (target, anchor) = link.text.split_once('#').unwrap_or((&link.text, ""));
+            let target = if target.is_empty() { path.to_owned() } else { joined(folder, target) };
+            if !exists(&target, files) {
                 faults.push(format!("{} is not a file here", place(&link)));
+            } else if !anchor.is_empty()
+                && !markdown::anchors(whole(&target, files)).contains(&anchor.to_owned())
+            {
+                faults.push(format!("{}: {target} has no heading of this name", place(&link)));
             }
         }
     }
     faults
+}
+
+/// The text of a document. A page of the book may be nothing but another document, which it includes.
+fn whole<'files>(path: &str, files: &'files Files) -> &'files str {
+    let text = files.texts.get(path).map_or("", String::as_str);
+    let included = text.strip_prefix("{{#include ").and_then(|rest| rest.trim_end().strip_suffix("}}"));
+    let Some(included) = included else { return text };
+    let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+    files.texts.get(&joined(folder, included)).map_or("", String::as_str)
 }
 
 /// A fault if this is a path of the repository and leads nowhere.
@@ -63,7 +78,8 @@ fn exists(path: &str, files: &Files) -> bool {
         || files.texts.keys().any(|file| file.strip_prefix(path).is_some_and(|r| r.starts_with('/')))
 }
 
-fn joined(folder: &str, relative: &str) -> String {
+/// The path from the root that a document in `folder` calls `relative`.
+pub(super) fn joined(folder: &str, relative: &str) -> String {
     let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
     for part in relative.split('/') {
         match part {
@@ -118,6 +134,20 @@ mod tests {
             assert!(path_fault(wrong, &files).is_some(), "{wrong}");
         }
         assert_eq!(joined("docs", "../README.md"), "README.md");
+    }
+
+    #[test]
+    fn headings_that_links_name_are_looked_up() {
+        let document = "# Home\n[a](b.md#part) [b](c.md#part) [c](#home) [d](b.md#prat) [e](#hoem)\n";
+        let texts = [("a.md", document), ("b.md", "## Part\n"), ("c.md", "{{#include b.md}}\n")];
+        let texts = texts.into_iter().map(|(path, text)| (path.into(), text.into())).collect();
+        assert_eq!(
+            faults(&Files { texts }),
+            [
+                "a.md:2: `b.md#prat`: b.md has no heading of this name",
+                "a.md:2: `#hoem`: a.md has no heading of this name",
+            ]
+        );
     }
 
     #[test]

@@ -14,7 +14,7 @@ pub struct Files {
 }
 
 impl Files {
-    /// Asks git and reads. A file that is not UTF-8 is not a text and is ignored.
+    /// Asks git and reads. A file that is not UTF-8 has no text: it is there and counts as empty.
     pub fn read(workspace: &Workspace) -> Result<Self> {
         let mut ask = Command::new("git");
         ask.args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"])
@@ -22,8 +22,8 @@ impl Files {
         let mut texts = BTreeMap::new();
         for path in command::output(&mut ask)?.split_terminator('\0') {
             // A file that git still lists and that has been removed has nothing to check.
-            if let Ok(text) = std::fs::read_to_string(workspace.root.join(path)) {
-                texts.insert(path.to_owned(), text);
+            if let Ok(bytes) = std::fs::read(workspace.root.join(path)) {
+                texts.insert(path.to_owned(), String::from_utf8(bytes).unwrap_or_default());
             }
         }
         Ok(Self { texts })

@@ -27,16 +27,41 @@ pub fn code(document: &str) -> Vec<Code> {
     found
 }
 
-/// Targets of inline links, with their lines; only paths, not URLs or anchors.
-pub fn linked_paths(document: &str) -> Vec<Code> {
+/// Targets of inline links, with their lines; not URLs. A link to a place in the document itself begins with `#`.
+pub fn links(document: &str) -> Vec<Code> {
     let mut found = Vec::new();
     for (index, line) in document.lines().enumerate() {
         for rest in line.split("](").skip(1) {
-            let target = rest.split([')', '#', ' ']).next().unwrap_or_default();
+            let target = rest.split([')', ' ']).next().unwrap_or_default();
             if !target.is_empty() && !target.contains("://") {
                 found.push(Code { line: index + 1, text: target.to_owned() });
             }
         }
+    }
+    found
+}
+
+/// The paths among the targets, without places in them.
+pub fn linked_paths(document: &str) -> Vec<Code> {
+    let paths = links(document).into_iter().map(|link| {
+        let path = link.text.split('#').next().unwrap_or_default().to_owned();
+        Code { text: path, ..link }
+    });
+    paths.filter(|link| !link.text.is_empty()).collect()
+}
+
+/// The names of the document's headings, as links call them: small letters, hyphens for blanks, no other punctuation.
+pub fn anchors(document: &str) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    let mut in_block = false;
+    for line in document.lines() {
+        in_block ^= line.starts_with("```");
+        let Some((marks, heading)) = line.split_once(' ') else { continue };
+        if in_block || marks.is_empty() || marks.chars().any(|mark| mark != '#') {
+            continue;
+        }
+        let kept = heading.trim().chars().filter(|c| c.is_alphanumeric() || [' ', '-', '_'].contains(c));
+        found.push(kept.collect::<String>().to_lowercase().replace(' ', "-"));
     }
     found
 }
@@ -70,6 +95,14 @@ mod tests {
     #[test]
     fn links_are_paths() {
         assert_eq!(linked_paths(DOCUMENT), [Code { line: 3, text: "docs/a.md".into() }]);
+    }
+
+    #[test]
+    fn headings_have_names() {
+        let document = "# The `[ldap]` table\n\n```sh\n# a comment\n```\n\n## Who can, and how?\n#no\n";
+        assert_eq!(anchors(document), ["the-ldap-table", "who-can-and-how"]);
+        assert_eq!(links("see [a](#b), [c](d.md#e)").len(), 2);
+        assert_eq!(linked_paths("see [a](#b), [c](d.md#e)"), [Code { line: 1, text: "d.md".into() }]);
     }
 
     #[test]

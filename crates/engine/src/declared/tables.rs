@@ -9,6 +9,8 @@ use muster_sources::DocumentType;
 pub(crate) const ACCOUNTS: &str = "accounts";
 /// The table of identities.
 pub(crate) const IDENTITIES: &str = "identities";
+/// The table of documents of identities.
+pub(crate) const IDENTITY_DOCUMENTS: &str = "identity_documents";
 /// The counts of every snapshot so far. The newest snapshot has all of them, so a report's trend depends on its
 /// snapshot only, even if earlier snapshots have been deleted.
 pub(crate) const COUNTS: &str = "snapshot_counts";
@@ -97,9 +99,10 @@ pub(super) const DECLARED: [Table; 14] = [
             group: None,
             rows: 4 * 1024,
             touched: "documents_touched",
-            order: &[],
+            // The order of a search without a sort.
+            order: &["id"],
         },
-        ..documents("identity_documents", DocumentType::Identities)
+        ..documents(IDENTITY_DOCUMENTS, DocumentType::Identities)
     },
     Table {
         in_view: InView::OfSource("source['id']"),

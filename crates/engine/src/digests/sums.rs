@@ -6,7 +6,7 @@
 
 use crate::declared::{ACCOUNTS, IDENTITIES};
 use crate::error::{EngineError, Result};
-use crate::partitions::RowsOfFile;
+use crate::file_name::RowsOfFile;
 use datafusion::arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, RecordBatch, StringArray, new_null_array,
 };

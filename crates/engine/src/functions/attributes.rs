@@ -1,8 +1,7 @@
 //! `attribute(map, name)`, `attribute_first(map, name)`, `attribute_text(map, name)`: one attribute of a map.
 
 use super::{AttributesColumn, texts_type};
-use datafusion::arrow::array::{ArrayRef, StringBuilder, UInt32Array};
-use datafusion::arrow::compute::take;
+use datafusion::arrow::array::{ArrayRef, StringBuilder};
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{Result, ScalarValue, exec_err};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
@@ -81,28 +80,18 @@ impl ScalarUDFImpl for AttributeFunction {
         };
         let map = map.to_array(rows)?;
         let column = AttributesColumn::open(&map)?;
+        let entries = column.entries_named(name, rows);
         let array: ArrayRef = match self.result {
-            AttributeResult::Values => {
-                let entries: UInt32Array = (0..rows)
-                    .map(|row| {
-                        column.entry(row, name).map(|at| u32::try_from(at).expect("a batch has few entries"))
-                    })
-                    .collect();
-                let lists = take(&column.lists, &entries, None)?;
-                datafusion::arrow::compute::cast(&lists, &texts_type())?
-            }
-            AttributeResult::First | AttributeResult::Text => {
+            AttributeResult::Values => Arc::new(column.lists_of(entries)?),
+            AttributeResult::First => column.firsts_of(entries)?,
+            AttributeResult::Text => {
                 let mut texts = StringBuilder::new();
                 let mut joined = String::new();
-                for row in 0..rows {
-                    let Some(entry) = column.entry(row, name) else {
+                for entry in entries {
+                    let Some(entry) = entry else {
                         texts.append_null();
                         continue;
                     };
-                    if self.result == AttributeResult::First {
-                        texts.append_option(column.texts(entry).next());
-                        continue;
-                    }
                     joined.clear();
                     push_cell(&mut joined, column.texts(entry));
                     texts.append_value(&joined);
@@ -138,5 +127,101 @@ fn push_doubled(joined: &mut String, text: &str) {
             joined.push_str(";;");
         }
         joined.push_str(part);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+    use crate::functions::mapping::attributes_builder;
+    use datafusion::arrow::array::{Array, AsArray};
+    use datafusion::arrow::datatypes::Field;
+    use datafusion::config::ConfigOptions;
+
+    /// Names with their values; `None` is a null row, a null list or a null value.
+    type Row = Option<Vec<(&'static str, Option<Vec<Option<&'static str>>>)>>;
+
+    fn column(rows: &[Row]) -> ArrayRef {
+        let mut builder = attributes_builder();
+        for row in rows {
+            for (name, values) in row.iter().flatten() {
+                builder.keys().append_value(name);
+                for value in values.iter().flatten() {
+                    builder.values().values().append_option(*value);
+                }
+                builder.values().append(values.is_some());
+            }
+            builder.append(row.is_some()).unwrap();
+        }
+        Arc::new(builder.finish())
+    }
+
+    fn called(function: AttributeFunction, column: &ArrayRef, name: &str) -> ArrayRef {
+        let returned = function.return_type(&[column.data_type().clone(), DataType::Utf8]).unwrap();
+        let arguments = ScalarFunctionArgs {
+            args: vec![ColumnarValue::Array(Arc::clone(column)), ColumnarValue::Scalar(name.into())],
+            arg_fields: Vec::new(),
+            number_rows: column.len(),
+            return_field: Arc::new(Field::new("value", returned.clone(), true)),
+            config_options: Arc::new(ConfigOptions::new()),
+        };
+        let value = function.invoke_with_args(arguments).unwrap().to_array(column.len()).unwrap();
+        assert_eq!(value.data_type(), &returned);
+        value
+    }
+
+    fn texts(column: &ArrayRef) -> Vec<Option<String>> {
+        column.as_string::<i32>().iter().map(|text| text.map(str::to_owned)).collect()
+    }
+
+    #[test]
+    fn a_value_is_found_wherever_it_is_in_its_row() {
+        let one = |text| Some(vec![Some(text)]);
+        let rows: [Row; 9] = [
+            Some(vec![("a", one("a0")), ("b", one("b0"))]),
+            Some(vec![("b", one("b1"))]),
+            None,
+            Some(vec![]),
+            Some(vec![("a", None), ("b", Some(vec![None, Some("b4"), Some("x;y")]))]),
+            Some(vec![("a", one("a5")), ("c", one("c5"))]),
+            Some(vec![("c", one("c6")), ("a", one("a6")), ("b", Some(vec![]))]),
+            Some(vec![("a", one("a7")), ("b", one("b7"))]),
+            Some(vec![("b", None)]),
+        ];
+        let whole = column(&rows);
+        // A part of a column that begins in the middle.
+        for first in [0, 4] {
+            let column = whole.slice(first, rows.len() - first);
+            let expected = |texts: [Option<&str>; 9]| -> Vec<Option<String>> {
+                texts[first..].iter().map(|text| text.map(str::to_owned)).collect()
+            };
+            let found = texts(&called(AttributeFunction::first(), &column, "b"));
+            let b = [Some("b0"), Some("b1"), None, None, Some("b4"), None, None, Some("b7"), None];
+            assert_eq!(found, expected(b));
+            let found = texts(&called(AttributeFunction::first(), &column, "a"));
+            let a = [Some("a0"), None, None, None, None, Some("a5"), Some("a6"), Some("a7"), None];
+            assert_eq!(found, expected(a));
+            let found = texts(&called(AttributeFunction::text(), &column, "b"));
+            let b = [Some("b0"), Some("b1"), None, None, Some("b4; x;;y"), None, Some(""), Some("b7"), None];
+            assert_eq!(found, expected(b));
+            let lists = called(AttributeFunction::values(), &column, "b");
+            let lists = lists.as_list::<i32>();
+            let found: Vec<_> =
+                (0..lists.len()).map(|row| lists.is_valid(row).then(|| texts(&lists.value(row)))).collect();
+            let text = |text: &str| Some(text.to_owned());
+            let all = [
+                Some(vec![text("b0")]),
+                Some(vec![text("b1")]),
+                None,
+                None,
+                Some(vec![None, text("b4"), text("x;y")]),
+                None,
+                Some(vec![]),
+                Some(vec![text("b7")]),
+                None,
+            ];
+            assert_eq!(found, all[first..]);
+        }
     }
 }

@@ -11,12 +11,14 @@ mod mapping;
 mod merge;
 mod source_filter;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, ListArray, MapArray, StringArray};
-use datafusion::arrow::compute::cast;
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, ListArray, MapArray, StringArray, UInt32Array};
+use datafusion::arrow::buffer::{NullBuffer, OffsetBuffer};
+use datafusion::arrow::compute::{cast, take};
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{Result, exec_err};
 use datafusion::logical_expr::ScalarUDF;
 use datafusion::prelude::SessionContext;
+use std::sync::Arc;
 
 pub(crate) use attributes::cell;
 pub(crate) use digest::content_digests;
@@ -94,7 +96,55 @@ impl AttributesColumn {
     }
 
     fn entry(&self, row: usize, name: &str) -> Option<usize> {
-        self.entries(row).find(|at| self.keys.value(*at) == name && !self.lists.is_null(*at))
+        self.entries(row).find(|at| self.is_entry(*at, name))
+    }
+
+    fn is_entry(&self, at: usize, name: &str) -> bool {
+        self.keys.value(at) == name && !self.lists.is_null(at)
+    }
+
+    /// The entry of a name in each of so many rows. Most rows have the same names in the same order, so a row is first
+    /// looked at where the row before it had the name. No row has a name twice.
+    fn entries_named<'a>(&'a self, name: &'a str, rows: usize) -> impl Iterator<Item = Option<usize>> + 'a {
+        let mut place = 0;
+        (0..rows).map(move |row| {
+            let entries = self.entries(row);
+            let likely = entries.start + place;
+            if likely < entries.end && self.is_entry(likely, name) {
+                return Some(likely);
+            }
+            let found = self.entry(row, name)?;
+            place = found - entries.start;
+            Some(found)
+        })
+    }
+
+    /// The values of these entries as lists, null where there is no entry. The texts are copied in one piece.
+    fn lists_of(&self, entries: impl Iterator<Item = Option<usize>>) -> Result<ListArray> {
+        let texts = texts_type();
+        let DataType::List(item) = &texts else { return exec_err!("values are {texts}: expected a list") };
+        let offsets = self.lists.value_offsets();
+        let (mut taken, mut lengths, mut present) = (Vec::new(), Vec::new(), Vec::new());
+        for entry in entries {
+            let range = entry.map_or(0..0, |at| offsets[at].unsigned_abs()..offsets[at + 1].unsigned_abs());
+            lengths.push(range.len());
+            present.push(entry.is_some());
+            taken.extend(range);
+        }
+        let items = take(&self.items, &UInt32Array::from(taken), None)?;
+        let nulls = NullBuffer::from(present);
+        Ok(ListArray::try_new(Arc::clone(item), OffsetBuffer::from_lengths(lengths), items, Some(nulls))?)
+    }
+
+    /// The first value of these entries, null where there is no entry or no value.
+    fn firsts_of(&self, entries: impl Iterator<Item = Option<usize>>) -> Result<ArrayRef> {
+        let first = |entry: usize| {
+            let offsets = self.lists.value_offsets();
+            let mut texts = index(offsets[entry])..index(offsets[entry + 1]);
+            texts.find(|at| self.items.is_valid(*at)).and_then(|at| u32::try_from(at).ok())
+        };
+        let taken: UInt32Array = entries.map(|entry| entry.and_then(first)).collect();
+        Ok(take(&self.items, &taken, None)?)
     }
 
     /// Each attribute of a row with its values in one text, as in multi-valued cells.

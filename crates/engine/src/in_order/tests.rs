@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use crate::cancellation::RunGuard;
-use crate::declared::{ACCOUNTS, IDENTITIES, Table};
+use crate::declared::{ACCOUNTS, IDENTITIES, IDENTITY_DOCUMENTS, Table};
 use crate::error::{EngineError, Result};
 use crate::order::{Ordered, SortKey};
 use crate::parquet_file::{self, ParquetFile};
@@ -135,7 +135,7 @@ impl Place {
         let plan = RewritePlan::whole(&partitioning, groups);
         self.runtime.block_on(async {
             let context = self.engine.session();
-            tables::create(&context, &dir, declared.name, &declared.schema()).await.unwrap();
+            tables::create(&dir, declared.name, &declared.schema()).await.unwrap();
             let frame = context.read_batch(rows.clone()).unwrap();
             let files = partitions::write(&partitioning, &dir, "5a5a", &plan, frame).await.unwrap();
             tables::commit(&dir, declared.name, &files).await.unwrap()
@@ -151,12 +151,16 @@ impl Place {
 
     /// The rows of a query in the order of the first `keys` of its columns, as a report has them, and the plan.
     fn read(&self, versions: Versions, sql: &str, keys: usize) -> (Result<Vec<Vec<Cell>>>, String) {
+        self.read_of(&[(IDENTITIES, versions.identities), (ACCOUNTS, versions.accounts)], sql, keys)
+    }
+
+    fn read_of(&self, versions: &[(&str, u64)], sql: &str, keys: usize) -> (Result<Vec<Vec<Cell>>>, String) {
         let running = RunGuard::default();
         let context = self.engine.session_until(running.signal());
         let dir = self.dir.path().join("tables");
         self.runtime.block_on(async {
-            for (table, version) in [(IDENTITIES, versions.identities), (ACCOUNTS, versions.accounts)] {
-                tables::register(&context, &dir, table, version, table).await.unwrap();
+            for (table, version) in versions {
+                tables::register(&context, &dir, table, *version, table).await.unwrap();
             }
             let ordered = ordered(&context, sql, keys).await;
             let plan = ordered.frame().clone().create_physical_plan().await.unwrap();
@@ -216,6 +220,28 @@ fn the_rows_of_a_table_are_merged_and_not_sorted() {
     }
 }
 
+/// The order of a search without a sort.
+#[test]
+fn documents_are_merged_in_the_order_of_their_ids() {
+    let people: Vec<_> = people().into_iter().take(10_000).collect();
+    let ids = people.iter().map(|person| Some(person.id.as_str())).collect();
+    let names = people.iter().map(|person| person.name.as_deref()).collect();
+    let documents = rows(IDENTITY_DOCUMENTS, &[("id", ids), ("name", names)]);
+    let mut expected: Vec<Vec<Cell>> =
+        people.iter().map(|person| vec![cell(Some(person.id.clone())), cell(person.name.clone())]).collect();
+    expected.sort();
+    for threads in [1, 2, 4] {
+        let place = Place::new(threads);
+        let version = place.write(IDENTITY_DOCUMENTS, &documents);
+        let sql = "SELECT id, name FROM identity_documents WHERE name IS NULL OR name <> 'x'";
+        let (found, plan) = place.read_of(&[(IDENTITY_DOCUMENTS, version)], sql, 1);
+        if threads <= 2 {
+            assert_merged(&plan, 3);
+        }
+        assert!(found.unwrap() == expected, "{threads} threads");
+    }
+}
+
 #[test]
 fn a_join_keeps_the_order_of_the_accounts_of_a_source() {
     let (people, logins) = (people(), logins());
@@ -270,6 +296,61 @@ fn the_accounts_of_each_identity_are_sorted_by_themselves() {
         // There are two files.
         assert_eq!(plan.contains(" PartialSortExec"), threads <= 2, "{plan}");
         assert_eq!(plan.contains(" SortExec"), threads > 2, "{plan}");
+        assert!(found.unwrap() == expected, "{threads} threads");
+    }
+}
+
+/// The first login, by its native identity, of each of some people, as a report has them.
+fn first_logins(people: &[Person], logins: &[Login], shown: impl Fn(&Person) -> bool) -> Vec<Vec<Cell>> {
+    let row = |(number, person): (usize, &Person)| {
+        let own = logins.iter().filter(|login| login.owner == Some(number));
+        let first = own.map(|login| login.native.clone()).min();
+        vec![cell(person.name.clone()), cell(Some(person.id.clone())), cell(first)]
+    };
+    let mut rows: Vec<_> = people.iter().enumerate().filter(|(_, person)| shown(person)).map(row).collect();
+    rows.sort();
+    rows
+}
+
+#[test]
+fn no_lists_of_all_accounts_are_held_for_the_order_of_a_few_people() {
+    let (people, logins) = (people(), logins());
+    let expected = first_logins(&people, &logins, |person| person.name.as_deref() == Some("n7"));
+    assert!(!expected.is_empty());
+    for threads in [1, 2, 4] {
+        let place = Place::new(threads);
+        let versions = place.both(&people, &logins);
+        let sql = "SELECT i.name, i.id, l.first FROM identities i LEFT JOIN \
+                   (SELECT identity_id, min(native_identity) AS first FROM accounts GROUP BY identity_id) l \
+                   ON l.identity_id = i.id WHERE i.name = 'n7'";
+        let (found, plan) = place.read(versions, sql, 3);
+        // The few people are held and sorted, and accounts of others are not read.
+        assert!(plan.contains(" SortExec") && plan.contains("join_type=Left,"), "{plan}");
+        assert!(plan.contains("DynamicFilter"), "{plan}");
+        assert!(found.unwrap() == expected, "{threads} threads");
+    }
+}
+
+#[test]
+fn many_accounts_are_not_held_for_the_order_of_few_people() {
+    let (people, mut logins) = (people(), logins());
+    // Fifteen times as many as people.
+    let people = &people[..LOGINS / 15];
+    logins.iter_mut().for_each(|login| login.owner = login.owner.map(|owner| owner % people.len()));
+    let mut expected: Vec<Vec<Cell>> = Vec::new();
+    for login in &logins {
+        let Some(owner) = login.owner.map(|owner| &people[owner]) else { continue };
+        let native = cell(Some(login.native.clone()));
+        expected.push(vec![cell(owner.name.clone()), cell(Some(owner.id.clone())), native]);
+    }
+    expected.sort();
+    for threads in [1, 2, 4] {
+        let place = Place::new(threads);
+        let versions = place.both(people, &logins);
+        let sql = "SELECT i.name, i.id, a.native_identity AS native FROM identities i \
+                   JOIN accounts a ON a.identity_id = i.id";
+        let (found, plan) = place.read(versions, sql, 3);
+        assert!(plan.contains(" SortExec") && plan.contains("DynamicFilter"), "{plan}");
         assert!(found.unwrap() == expected, "{threads} threads");
     }
 }

@@ -38,7 +38,7 @@ pub(super) async fn take_records(
         true => work.run(recompute, &[&steps::PREV_READ_ALL]).await?,
         false => work.run_with(&steps::PREV_READ, &[("read", Value::texts(read))]).await?,
     }
-    identify::unite_repeated_rows(work, recompute).await?;
+    identify::unite_repeated_rows(work, recompute, staged).await?;
     count_conflicts(work, staged).await?;
     if !recompute.everything {
         leave_out_equal(work, recompute, staged).await?;

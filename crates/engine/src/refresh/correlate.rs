@@ -62,6 +62,17 @@ impl Rule {
 
 /// Leaves `pairs`: the pairs of `asking` and `asked` that these rules match.
 pub(super) async fn match_by<'a>(work: &Work, rules: impl IntoIterator<Item = &'a Rule>) -> Result<()> {
+    let rules: Vec<&Rule> = rules.into_iter().collect();
+    let compared: BTreeSet<_> =
+        rules.iter().map(|rule| (&rule.identity_attribute, rule.ignore_case)).collect();
+    let asked = match compared.len() < rules.len() {
+        true => &steps::ASKED_VALUES,
+        false => &steps::ASKED_VALUES_PLANNED,
+    };
+    let compared = compared.into_iter().map(|(attribute, ignore_case)| {
+        vec![("identity_attribute", Value::text(attribute)), ("ignore_case", Value::Flag(ignore_case))]
+    });
+    work.run_each(asked, &compared.collect::<Vec<_>>()).await?;
     let values: Vec<_> = rules.into_iter().map(Rule::values).collect();
     work.run_each(&steps::PAIRS, &values).await
 }

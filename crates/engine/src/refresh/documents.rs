@@ -1,19 +1,23 @@
 //! Step 9: makes search documents from the tables of this refresh, from documents of sources, and from the audit trail.
 //!
 //! A document of a source replaces the document with the same id that this module would make. Arrays are built from
-//! sorted files, so memory does not grow with the data. Uncorrelated accounts are in no document.
+//! sorted files, so memory does not grow with the data. Many documents are made on all threads, each of which takes a
+//! range of ids. Uncorrelated accounts are in no document.
 
 use super::elements::SortedElements;
 use super::incremental::{Needed, Recompute};
 use super::steps::{self, Step};
 use super::work::{self, RowsInOrder, Work};
 use super::{RefreshRequest, SourceInput};
-use crate::declared::documents as schema;
+use crate::declared::{Table, documents as schema};
 use crate::error::{EngineError, Result};
+use crate::file_name::first_id_of;
 use crate::functions::text_lists;
 use crate::order::{Ordered, SortKey};
 use crate::parquet_file::ParquetFile;
+use crate::partitions::{FilesInSequence, Partitioning};
 use crate::query::Value;
+use crate::tables::DataFile;
 use datafusion::arrow::array::{
     ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, StringBuilder, TimestampMicrosecondArray,
 };
@@ -25,26 +29,51 @@ use datafusion::prelude::{Expr, ParquetReadOptions, cast, ident, lit};
 use muster_reports::audit::AuditEvent;
 use muster_sources::DocumentType;
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Documents in a row group. It is small because a document can have hundreds of elements.
 const ROW_GROUP_DOCUMENTS: usize = 32 * 1024;
+/// Least memory of plans for each thread that makes documents: their sorts and joins run at the same time.
+const MEMORY_OF_THREAD_MIN: usize = 256 << 20;
+/// Most threads that make documents. Each of them reads all accounts and takes its own.
+const THREADS_MAX: usize = 4;
 /// Events that are read from the trail at once.
 const EVENTS_PAGE: u32 = 4096;
 
+/// What was made.
+pub(super) struct Made {
+    /// The number of the last event that has a document.
+    pub(super) last_event: u64,
+    /// The files of the table of identity documents. Empty if it has other documents too.
+    pub(super) identities: Vec<MadeFile>,
+}
+
+/// A file of the work folder that is one of a table.
+pub(super) struct MadeFile {
+    pub(super) path: PathBuf,
+    pub(super) file: DataFile,
+}
+
 /// Leaves a step with the name of each table of documents. In a full refresh it has all rows. In an incremental refresh
-/// it has the touched identities, the entitlements of touched accounts, and the new events. Returns the number of the last event.
-pub(super) async fn make(work: &Work, request: &RefreshRequest, recompute: &Recompute) -> Result<u64> {
+/// it has the touched identities, the entitlements of touched accounts, and the new events.
+pub(super) async fn make(work: &Arc<Work>, request: &RefreshRequest, recompute: &Recompute) -> Result<Made> {
     work.memory("document_sources", sources_batch(&request.sources)?)?;
     work.run(recompute, &[&steps::ACCOUNTS_ALL, &steps::ACCOUNTS_OF_TOUCHED, &steps::ACCOUNTS_SHOWN]).await?;
     work.run(recompute, &[&steps::DOCUMENT_ACCOUNTS, &steps::DOCUMENT_RIGHTS]).await?;
     work.run(recompute, &[&steps::ENTITLEMENT_RIGHTS, &steps::ENTITLEMENT_RIGHTS_ALL]).await?;
     let known = request.previous.as_ref().filter(|_| !recompute.everything).and_then(|last| last.last_event);
     let mut last_event = known.unwrap_or(0);
+    let mut identity_files = Vec::new();
     for document_type in DocumentType::ALL {
         let made = made_of(document_type);
         match document_type {
-            DocumentType::Identities => identities(work, &made).await?,
+            DocumentType::Identities => {
+                let files = identities(work, &request.attempt, &made).await?;
+                if recompute.everything && work.count(&given_of(document_type)).await? == 0 {
+                    identity_files = files;
+                }
+            }
             DocumentType::Entitlements => {
                 let rows = work.frame(&steps::ENTITLEMENT_ROWS, &[]).await?;
                 work.keep(&made, documents_of(rows, document_type, &ENTITLEMENT_FIELDS)?).await?;
@@ -62,7 +91,7 @@ pub(super) async fn make(work: &Work, request: &RefreshRequest, recompute: &Reco
         work.run_with(&steps::RIGHTS_LEFT, &[sources]).await?;
         work.run(recompute, &[&steps::ENTITLEMENTS_TOUCHED]).await?;
     }
-    Ok(last_event)
+    Ok(Made { last_event, identities: identity_files })
 }
 
 /// The sources with rights that touched accounts lost.
@@ -215,16 +244,45 @@ fn object(fields: &Fields, prefix: &str, known: &[FieldColumn]) -> Result<Expr> 
     Ok(named_struct(made.into_iter().flat_map(|(name, value)| [lit(name), value]).collect()))
 }
 
-/// Rows sorted by `owner`, the identity whose document they belong to, and then by `keys`. The flat columns are sorted
-/// because objects are wider; objects are built from a batch when it is read.
+/// A range of ids.
+struct IdRange {
+    /// The first id, if the range has a beginning.
+    first: Option<String>,
+    /// The first id after the range, if it has an end.
+    end: Option<String>,
+}
+
+impl IdRange {
+    /// So many ranges, each with the ids of some of these partitions. Every possible text is in exactly one of them.
+    fn all(ranges: u32, partitions: u32) -> impl Iterator<Item = Self> {
+        let bound = move |range: u32| {
+            let partition = u64::from(range) * u64::from(partitions) / u64::from(ranges);
+            let partition = u32::try_from(partition).unwrap_or(partitions);
+            (0 < range && range < ranges).then(|| first_id_of(partition, partitions))
+        };
+        (0..ranges).map(move |range| Self { first: bound(range), end: bound(range + 1) })
+    }
+
+    /// Whether a column is in the range.
+    fn has(&self, column: &str) -> Expr {
+        let first = self.first.as_deref().map(|first| ident(column).gt_eq(lit(first)));
+        let end = self.end.as_deref().map(|end| ident(column).lt(lit(end)));
+        first.into_iter().chain(end).reduce(Expr::and).unwrap_or_else(|| lit(true))
+    }
+}
+
+/// Rows of these identities sorted by `owner`, the identity whose document they belong to, and then by `keys`. The flat
+/// columns are sorted because objects are wider; objects are built from a batch when it is read.
 async fn by_identity(
     work: &Work,
+    ids: &IdRange,
     name: &str,
     step: &Step,
     identity: &str,
     keys: &[&str],
     known: &[FieldColumn],
 ) -> Result<RowsInOrder> {
+    let failed = |e| EngineError::plan(name, e);
     // Texts of the last snapshot may have another type than texts that were just read.
     let owner = cast(ident(identity), DataType::Utf8);
     let flat: BTreeSet<&str> = known.iter().map(|(_, column)| *column).collect();
@@ -232,13 +290,16 @@ async fn by_identity(
     let columns = std::iter::once(("owner".to_owned(), owner.clone())).chain(flat).collect();
     let owner = SortKey::ascending(owner);
     let keys = std::iter::once(owner).chain(keys.iter().map(|name| SortKey::column(name))).collect();
-    let rows = Ordered::new(work.frame(step, &[]).await?, columns, keys);
-    work.in_order(&format!("sorted_{name}"), rows.map_err(|e| EngineError::plan(name, e))?).await
+    let rows = work.frame(step, &[]).await?.filter(ids.has(identity)).map_err(failed)?;
+    // Several accounts of an identity can have the same right.
+    let rows = Ordered::new(rows, columns, keys).map_err(failed)?.with_repeats();
+    work.in_order(&format!("sorted_{name}"), rows).await
 }
 
 /// The elements of the list `name` in identity documents, by owner and then by `keys`.
 async fn elements(
     work: &Work,
+    ids: &IdRange,
     name: &'static str,
     step: &Step,
     keys: &[&str],
@@ -251,14 +312,43 @@ async fn elements(
     let DataType::Struct(fields) = item.data_type() else {
         return Err(EngineError::data("making documents", format!("{name} is not a list of objects")));
     };
-    let rows = by_identity(work, name, step, "identity_id", keys, known).await?;
+    let rows = by_identity(work, ids, name, step, "identity_id", keys, known).await?;
     let element = work.over(&rows, object(fields, "", known)?)?;
     Ok(SortedElements::new(name, rows, element))
 }
 
-async fn identities(work: &Work, step: &str) -> Result<()> {
+/// Makes the documents of identities. Returns their files, which are those of the table if it has no other documents.
+async fn identities(work: &Arc<Work>, attempt: &str, step: &str) -> Result<Vec<MadeFile>> {
+    let table = Table::of_documents(DocumentType::Identities);
+    let Some(partitioning) = Partitioning::of(table) else { return Ok(Vec::new()) };
+    let dir = work.dir().join(step);
+    std::fs::create_dir(&dir).map_err(|e| EngineError::io(format!("making folder {}", dir.display()), e))?;
+    let partitions = partitioning.partitions(work.count("documents_touched").await?);
+    let threads = work.threads().min(THREADS_MAX).min(work.memory_limit() / MEMORY_OF_THREAD_MIN);
+    let threads = u32::try_from(threads).unwrap_or(u32::MAX).clamp(1, partitions);
+    let mut making = tokio::task::JoinSet::new();
+    for ids in IdRange::all(threads, partitions) {
+        let schema = schema(DocumentType::Identities);
+        let files = partitioning.in_sequence(dir.clone(), attempt, partitions, schema)?;
+        let work = Arc::clone(work);
+        making.spawn(async move { identities_in(&work, &ids, files).await });
+    }
+    let mut made = Vec::new();
+    while let Some(files) = making.join_next().await {
+        let files = files.map_err(|_| EngineError::Stopped)??;
+        made.extend(files.into_iter().map(|file| MadeFile { path: dir.join(&file.name), file }));
+    }
+    made.sort_by(|one, other| one.path.cmp(&other.path));
+    let paths = made.iter().map(|made| made.path.clone());
+    work.parquet_files(step, paths, &schema(DocumentType::Identities)).await?;
+    Ok(made)
+}
+
+/// Makes the documents of these identities. Returns their files.
+async fn identities_in(work: &Work, ids: &IdRange, mut files: FilesInSequence) -> Result<Vec<DataFile>> {
     let mut accounts = elements(
         work,
+        ids,
         "accounts",
         &steps::ACCOUNT_ELEMENTS,
         &["source_name", "native_identity", "id"],
@@ -267,18 +357,19 @@ async fn identities(work: &Work, step: &str) -> Result<()> {
     .await?;
     let mut access = elements(
         work,
+        ids,
         "access",
         &steps::ACCESS_ELEMENTS,
         &["source_name", "attribute", "value", "source_id"],
         &ACCESS_FIELDS,
     )
-    .await?;
+    .await?
+    .once();
     let schema = schema(DocumentType::Identities);
     let mut rows =
-        by_identity(work, "identities", &steps::IDENTITY_ROWS, "id", &[], &IDENTITY_FIELDS).await?;
+        by_identity(work, ids, "identities", &steps::IDENTITY_ROWS, "id", &[], &IDENTITY_FIELDS).await?;
     let fields = fields_of(schema.fields(), "", &IDENTITY_FIELDS)?;
     let fields = fields.into_iter().map(|(_, value)| work.over(&rows, value)).collect::<Result<Vec<_>>>()?;
-    let mut file = DocumentFile::create(work, step, &schema)?;
     while let Some(batch) = rows.next()? {
         let owners = batch.column(0).as_string::<i32>().clone();
         let accounts = accounts.lists_for(&owners)?;
@@ -301,11 +392,12 @@ async fn identities(work: &Work, step: &str) -> Result<()> {
             columns[at] = datafusion::arrow::compute::cast(&column, schema.field(at).data_type())
                 .map_err(|e| EngineError::data("making documents", e))?;
         }
-        file.write(columns)?;
+        let documents = RecordBatch::try_new(Arc::clone(&schema), columns);
+        files.write(&documents.map_err(|e| EngineError::data("making documents", e))?)?;
     }
     accounts.finish()?;
     access.finish()?;
-    file.close(work, step).await
+    files.close()
 }
 
 fn lengths(lists: &ArrayRef) -> ArrayRef {
@@ -406,4 +498,49 @@ fn event_columns(schema: &SchemaRef, events: &[&AuditEvent]) -> Result<Vec<Array
         });
     }
     Ok(columns)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::IdRange;
+    use crate::file_name::partition_of;
+    use datafusion::arrow::array::{ArrayRef, AsArray, RecordBatch, StringArray};
+    use datafusion::prelude::SessionContext;
+    use muster_reports::ids::stable_id;
+    use std::collections::BTreeSet;
+    use std::sync::Arc;
+
+    #[test]
+    fn every_id_is_in_one_range() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let ids: Vec<String> = (0..3_000).map(|number| stable_id([number.to_string().as_str()])).collect();
+        // Texts that are not ids, and ids at the bounds of ranges.
+        let others = ["", "0", "~", "Z", "80000000", "7fffffff", "8", "55555556", "aaaaaaab", "ffffffff"];
+        let texts = ids.iter().map(String::as_str).chain(others);
+        let column: ArrayRef = Arc::new(StringArray::from_iter_values(texts));
+        let rows = RecordBatch::try_from_iter([("id", column)]).unwrap();
+        for (ranges, partitions) in [(1, 1), (1, 9), (2, 2), (2, 9), (3, 128), (4, 74), (7, 7)] {
+            let found = IdRange::all(ranges, partitions).map(|range| {
+                let frame = SessionContext::new().read_batch(rows.clone()).unwrap();
+                let found = frame.filter(range.has("id")).unwrap();
+                runtime.block_on(found.collect()).unwrap()
+            });
+            let found: Vec<Vec<String>> = found.map(|batches| texts_of(&batches)).collect();
+            assert_eq!(found.len(), ranges as usize);
+            assert_eq!(found.iter().map(Vec::len).sum::<usize>(), 3_010);
+            // No partition is in two ranges.
+            let parts = |ids: &Vec<String>| -> BTreeSet<u32> {
+                let is_id = |id: &&String| id.len() == 32;
+                ids.iter().filter(is_id).map(|id| partition_of(id, partitions)).collect()
+            };
+            let parts: Vec<_> = found.iter().map(parts).collect();
+            assert_eq!(parts.iter().map(BTreeSet::len).sum::<usize>(), partitions as usize);
+        }
+    }
+
+    fn texts_of(batches: &[RecordBatch]) -> Vec<String> {
+        let texts = batches.iter().flat_map(|batch| batch.column(0).as_string::<i32>().iter());
+        texts.map(|text| text.unwrap().to_owned()).collect()
+    }
 }

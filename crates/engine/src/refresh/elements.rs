@@ -6,10 +6,11 @@
 
 use super::work::{self, RowsInOrder};
 use crate::error::{EngineError, Result};
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, ListArray, RecordBatch, StringArray};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, ListArray, RecordBatch, StringArray, UInt32Array};
 use datafusion::arrow::buffer::OffsetBuffer;
-use datafusion::arrow::compute::concat_batches;
+use datafusion::arrow::compute::{concat_batches, partition, take_record_batch};
 use datafusion::arrow::datatypes::{Field, SchemaRef};
+use datafusion::arrow::error::ArrowError;
 use datafusion::physical_plan::PhysicalExpr;
 use muster_sources::LIST_ITEM_FIELD;
 use std::sync::Arc;
@@ -22,6 +23,8 @@ pub(super) struct SortedElements {
     rows: RowsInOrder,
     /// The expression that builds an element.
     element: Arc<dyn PhysicalExpr>,
+    /// Whether a row that is equal to the row before it is left out.
+    once: bool,
     waiting: RecordBatch,
     ended: bool,
     /// The last owner that was requested.
@@ -36,7 +39,12 @@ impl SortedElements {
     pub(super) fn new(name: &'static str, rows: RowsInOrder, element: Arc<dyn PhysicalExpr>) -> Self {
         let schema = Arc::clone(rows.schema());
         let waiting = RecordBatch::new_empty(Arc::clone(&schema));
-        Self { name, schema, rows, element, waiting, ended: false, last: None }
+        Self { name, schema, rows, element, once: false, waiting, ended: false, last: None }
+    }
+
+    /// The same, without rows that are equal to the row before them.
+    pub(super) fn once(self) -> Self {
+        Self { once: true, ..self }
     }
 
     /// One list for each owner; the list is empty if the owner has no element. `owners` continue after those of the
@@ -118,17 +126,29 @@ impl SortedElements {
                 None => self.ended = true,
             }
         }
-        self.waiting = concat_batches(&self.schema, &batches)
-            .map_err(|e| EngineError::data("gathering the elements of documents", e))?;
+        // All rows of an owner are among these.
+        let rows = concat_batches(&self.schema, &batches);
+        let rows = if self.once { rows.and_then(|rows| without_repeats(&rows)) } else { rows };
+        self.waiting = rows.map_err(|e| EngineError::data("gathering the elements of documents", e))?;
         Ok(())
     }
+}
+
+/// The rows without those that are equal to the row before them.
+fn without_repeats(rows: &RecordBatch) -> std::result::Result<RecordBatch, ArrowError> {
+    let equal = partition(rows.columns())?.ranges();
+    if equal.len() == rows.num_rows() {
+        return Ok(rows.clone());
+    }
+    let firsts: UInt32Array = equal.iter().map(|rows| u32::try_from(rows.start).ok()).collect();
+    take_record_batch(rows, &firsts)
 }
 
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
-    use crate::parquet_file::ParquetFile;
+    use crate::refresh::work::RowsFile;
     use datafusion::arrow::array::Int64Array;
     use datafusion::physical_expr::expressions::Column;
 
@@ -137,10 +157,11 @@ mod tests {
         let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(0..owners.len() as i64));
         let owners: ArrayRef = Arc::new(StringArray::from_iter_values(owners));
         let batch = RecordBatch::try_from_iter([("owner", owners), ("element", numbers)]).unwrap();
-        let mut file = ParquetFile::create(dir.join("elements"), batch.schema(), 2).unwrap();
-        file.write(&batch).unwrap();
-        let rows = RowsInOrder::open(file.close().unwrap()).unwrap();
-        SortedElements::new("accounts", rows, Arc::new(Column::new("element", 1)))
+        let mut file = RowsFile::create(dir.join("elements"), &batch.schema()).unwrap();
+        for first in (0..batch.num_rows()).step_by(2) {
+            file.write(&batch.slice(first, 2.min(batch.num_rows() - first))).unwrap();
+        }
+        SortedElements::new("accounts", file.close().unwrap(), Arc::new(Column::new("element", 1)))
     }
 
     /// The lists of several calls, or the text of the first error.
@@ -167,6 +188,31 @@ mod tests {
         let expected: [&[i64]; 6] = [&[], &[0, 1], &[2], &[], &[3, 4, 5], &[]];
         assert_eq!(made, expected);
         assert_eq!(lists(&[], &[&["a"]]).unwrap(), [Vec::<i64>::new()]);
+    }
+
+    #[test]
+    fn a_row_that_is_repeated_is_one_element() {
+        let dir = tempfile::tempdir().unwrap();
+        let rows = [("a", 1), ("a", 1), ("a", 2), ("b", 2), ("b", 2), ("b", 2), ("c", 2), ("d", 1), ("d", 3)];
+        let owners: ArrayRef = Arc::new(StringArray::from_iter_values(rows.map(|(owner, _)| owner)));
+        let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(rows.map(|(_, number)| number)));
+        let batch = RecordBatch::try_from_iter([("owner", owners), ("element", numbers)]).unwrap();
+        // Whatever rows are in one batch.
+        for size in 1..=rows.len() {
+            let mut file = RowsFile::create(dir.path().join("elements"), &batch.schema()).unwrap();
+            for first in (0..rows.len()).step_by(size) {
+                file.write(&batch.slice(first, size.min(rows.len() - first))).unwrap();
+            }
+            let element = Arc::new(Column::new("element", 1));
+            let mut elements = SortedElements::new("access", file.close().unwrap(), element).once();
+            let mut lengths = Vec::new();
+            for owners in [&["a", "b"][..], &["c"], &["d"]] {
+                let lists = elements.lists_for(&StringArray::from_iter_values(owners)).unwrap();
+                lengths.extend(lists.as_list::<i32>().offsets().lengths());
+            }
+            elements.finish().unwrap();
+            assert_eq!(lengths, [2, 1, 1, 2], "{size}");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! again here and compared with the one that the refresh wrote.
 
 use super::correlate::Rule;
-use super::steps::{PAIRS, Words};
+use super::steps::{ASKED_VALUES, PAIRS, Words};
 use super::work::{self, texts};
 use crate::error::{EngineError, Result};
 use crate::query::{self, Value, Values};
@@ -315,7 +315,9 @@ async fn ask(context: &SessionContext, account: &str) -> Result<()> {
 
 async fn outcome(context: &SessionContext, rule: &Rule, decided: bool) -> Result<RuleOutcome> {
     let sql = format!(
-        "SELECT i.id, i.name FROM ({}) p JOIN identities i ON i.id = p.identity_id ORDER BY i.id",
+        "WITH asked_values AS ({}) \
+         SELECT i.id, i.name FROM ({}) p JOIN identities i ON i.id = p.identity_id ORDER BY i.id",
+        ASKED_VALUES.sql(&Words::new()),
         PAIRS.sql(&Words::new()),
     );
     let found = rows(context, &sql, &rule.values()).await?;

@@ -6,15 +6,24 @@
 //! identity of an account that was moved, it becomes an account with another id.
 
 use super::incremental::Recompute;
+use super::stage::StagedSource;
 use super::steps;
 use super::work::Work;
 use crate::error::Result;
+use crate::query::Value;
 
 /// Leaves `staged_single` and `rejected`. Several rows with one native identity are merged if the source says so, and
 /// reduced to one if they are equal. Otherwise all of them are rejected, because picking one would depend on the order
 /// of rows.
-pub(super) async fn unite_repeated_rows(work: &Work, recompute: &Recompute) -> Result<()> {
-    work.run(recompute, &[&steps::STAGED, &steps::REPEATED]).await?;
+pub(super) async fn unite_repeated_rows(
+    work: &Work,
+    recompute: &Recompute,
+    staged: &[StagedSource],
+) -> Result<()> {
+    work.run(recompute, &[&steps::STAGED]).await?;
+    let may_repeat = staged.iter().filter(|source| source.may_repeat);
+    let sources = Value::texts(may_repeat.map(|source| source.outcome.run.id.as_str()));
+    work.run_with(&steps::REPEATED, &[("sources", sources)]).await?;
     if work.count("repeated").await? == 0 {
         return work.run(recompute, &[&steps::STAGED_SINGLE_AS_READ, &steps::REJECTED_AS_READ]).await;
     }

@@ -78,6 +78,9 @@ pub struct RefreshRequest {
     pub environment: Arc<Environment>,
     /// Id of the new snapshot.
     pub snapshot: SnapshotId,
+    /// What no other attempt at a snapshot has, not even at the same one. The names of what is written have it: an earlier
+    /// attempt may have left its files in the logs of tables.
+    pub attempt: String,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// The requested time of the snapshot; it overrides the dates of the data.
@@ -158,7 +161,7 @@ async fn refresh(engine: &Engine, mut request: RefreshRequest) -> Result<Refresh
         .sources
         .sort_by(|a, b| (&a.definition.name, &a.definition.id).cmp(&(&b.definition.name, &b.definition.id)));
     dates::take_asked(&mut request)?;
-    let work = work::Work::open(engine, request.snapshot.as_str(), request.clock.now())?;
+    let work = Arc::new(work::Work::open(engine, &request.attempt, request.clock.now())?);
     let mut recompute = incremental::Recompute::of(&request)?;
     if publish::register_previous(engine, &work, request.previous.as_deref()).await? {
         recompute.make_full();
@@ -214,10 +217,10 @@ async fn refresh(engine: &Engine, mut request: RefreshRequest) -> Result<Refresh
     }
     identities::find_touched(&work, &recompute).await?;
     request.progress.add(1);
-    let last_event = documents::make(&work, &request, &recompute).await?;
+    let made = documents::make(&work, &request, &recompute).await?;
     request.progress.add(1);
     let written =
-        publish::write_tables(engine, &work, &request, &recompute, staged, &profiles, last_event).await?;
+        publish::write_tables(engine, &work, &request, &recompute, staged, &profiles, &made).await?;
     request.progress.add(1);
     Ok(written)
 }

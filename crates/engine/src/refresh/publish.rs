@@ -6,13 +6,14 @@
 
 use super::authoritative::Profile;
 use super::consistency::Written;
+use super::documents::{Made, MadeFile};
 use super::incremental::{self, Needed, Recompute};
 use super::stage::StagedSource;
 use super::steps;
 use super::totals::{self, Files};
 use super::work::{self, Work};
 use super::{RefreshOutcome, RefreshRequest, SourceOutcome, TableOutcome};
-use crate::declared::{ACCOUNTS, COUNTS, IDENTITIES, Table, Writing};
+use crate::declared::{ACCOUNTS, COUNTS, IDENTITIES, IDENTITY_DOCUMENTS, Table, Writing};
 use crate::digests::{self, sums};
 use crate::error::{EngineError, Result};
 use crate::functions::lifecycle_attribute;
@@ -33,7 +34,8 @@ use muster_reports::failpoint::{Failpoint, reached};
 use muster_reports::snapshot::SourceRun;
 use muster_sources::DocumentType;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -69,7 +71,7 @@ pub(super) async fn write_tables(
     recompute: &Recompute,
     staged: Vec<StagedSource>,
     profiles: &[Profile],
-    last_event: u64,
+    made: &Made,
 ) -> Result<RefreshOutcome> {
     let outcomes: Vec<_> = staged.into_iter().map(|s| s.outcome).collect();
     let runs: Vec<SourceRun> = outcomes.iter().map(|o| o.run.clone()).collect();
@@ -110,6 +112,9 @@ pub(super) async fn write_tables(
             (_, None, Writing::Grows) if declared.only_here.is_some() => {
                 write_table(engine, work, request, declared, grown(work, table, rows).await?, None).await?
             }
+            _ if table == IDENTITY_DOCUMENTS && !made.identities.is_empty() => {
+                take_files(engine, declared, &made.identities).await?
+            }
             _ => write_table(engine, work, request, declared, rows, previous).await?,
         };
         let alias = format!("written_{table}");
@@ -139,7 +144,7 @@ pub(super) async fn write_tables(
         identity_attributes: identity_attributes(profiles),
         sources: runs,
         rows,
-        last_event: Some(last_event),
+        last_event: Some(made.last_event),
         files,
     };
     Ok(RefreshOutcome { manifest: Some(manifest), sources: outcomes, tables: written, totals })
@@ -233,7 +238,7 @@ async fn add_rows(
     if files.len() >= GROWN_FILES_MAX {
         return Ok(None);
     }
-    let name = format!("added-{}.parquet", request.snapshot);
+    let name = format!("added-{}.parquet", request.attempt);
     let added = within_memory(rows, |frame| tables::add_file(dir, table, &name, frame)).await?;
     let outcome = TableOutcome::written(table, files.len() as u64, added.as_slice());
     let Some(added) = added else { return Ok(Some((version, outcome))) };
@@ -242,6 +247,60 @@ async fn add_rows(
     tables::sync(dir, table, version, &[added])?;
     reached(Failpoint::TableWritten);
     Ok(Some((version, outcome)))
+}
+
+/// A new version of a table of these files, which a step has made as they are to be.
+async fn take_files(
+    engine: &Engine,
+    declared: &'static Table,
+    made: &[MadeFile],
+) -> Result<(u64, TableOutcome)> {
+    let (dir, table) = (engine.tables_dir(), declared.name);
+    tables::create(dir, table, &declared.schema()).await?;
+    let mut taken = TakenFiles::default();
+    for MadeFile { path, file } in made {
+        taken.take(path, dir.join(table).join(&file.name))?;
+    }
+    let files: Vec<_> = made.iter().map(|made| made.file.clone()).collect();
+    let version = tables::commit(dir, table, &files).await?;
+    taken.0.clear();
+    tables::sync(dir, table, version, &files)?;
+    reached(Failpoint::TableWritten);
+    Ok((version, TableOutcome::written(table, 0, &files)))
+}
+
+/// Files in the folder of a table that no version names yet. Dropping this removes them.
+#[derive(Default)]
+struct TakenFiles(Vec<PathBuf>);
+
+impl TakenFiles {
+    /// Takes a file of the work folder. It stays there, too.
+    fn take(&mut self, from: &Path, to: PathBuf) -> Result<()> {
+        let failed = |e| EngineError::io(format!("taking file {}", to.display()), e);
+        match std::fs::hard_link(from, &to) {
+            Ok(()) => self.0.push(to),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => return Err(failed(error)),
+            // The work folder can be on another file system.
+            Err(_) => {
+                self.0.push(to.clone());
+                std::fs::copy(from, &to).map_err(failed)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for TakenFiles {
+    fn drop(&mut self) {
+        for path in &self.0 {
+            match std::fs::remove_file(path) {
+                Err(error) if error.kind() != ErrorKind::NotFound => {
+                    tracing::warn!(file = %path.display(), %error, "an unfinished file could not be removed");
+                }
+                Ok(()) | Err(_) => {}
+            }
+        }
+    }
 }
 
 /// A new version of a table. If the table is partitioned, untouched partitions of `previous` are kept.
@@ -255,8 +314,11 @@ async fn write_table(
 ) -> Result<(u64, TableOutcome)> {
     let (dir, table, schema) = (engine.tables_dir(), declared.name, declared.schema());
     let Some(partitioning) = &Partitioning::of(declared) else {
-        let version = tables::replace(&work.context, dir, table, rows).await?;
-        let files = tables::data_files(dir, table, version).await?;
+        tables::create(dir, table, &schema).await?;
+        let name = format!("whole-{}.parquet", request.attempt);
+        let written = within_memory(rows, |frame| tables::add_file(dir, table, &name, frame)).await?;
+        let files: Vec<_> = written.into_iter().collect();
+        let version = tables::commit(dir, table, &files).await?;
         tables::sync(dir, table, version, &files)?;
         reached(Failpoint::TableWritten);
         return Ok((version, TableOutcome::written(table, 0, &files)));
@@ -282,14 +344,14 @@ async fn write_table(
             ));
         }
         None => {
-            tables::create(&work.context, dir, table, &schema).await?;
+            tables::create(dir, table, &schema).await?;
             let groups = groups_of(partitioning, rows.clone()).await?;
             (RewritePlan::whole(partitioning, groups), rows)
         }
     };
-    let snapshot = request.snapshot.as_str();
+    let attempt = request.attempt.as_str();
     let written =
-        within_memory(frame, |frame| partitions::write(partitioning, dir, snapshot, &rewrite, frame)).await?;
+        within_memory(frame, |frame| partitions::write(partitioning, dir, attempt, &rewrite, frame)).await?;
     let outcome = TableOutcome::written(table, rewrite.kept.len() as u64, &written);
     if let Some(version) = previous
         && written.is_empty()

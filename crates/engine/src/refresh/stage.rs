@@ -11,18 +11,19 @@ use crate::parquet_file::ParquetFile;
 use crate::query::Value;
 use crate::{declared, tables};
 use datafusion::arrow::array::{
-    ArrayRef, RecordBatch, StringArray, StringBuilder, UInt64Array, UInt64Builder,
+    ArrayRef, AsArray, RecordBatch, StringArray, StringBuilder, UInt64Array, UInt64Builder,
 };
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
+use futures_util::StreamExt;
 use muster_reports::error::error_chain;
 use muster_reports::ids::{SourceId, stable_id};
 use muster_reports::ports::Clock;
 use muster_reports::snapshot::{AggregationMode, SourceRun};
 use muster_sources::documents::DocumentReader;
 use muster_sources::{DocumentType, ReadError, Rejection, record_schema};
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
@@ -32,6 +33,8 @@ pub(super) struct StagedSource {
     pub(super) merge_rows: bool,
     /// The number of records that are equal to their accounts. An incremental refresh does not look at them again.
     pub(super) equal: u64,
+    /// Whether several records may have one native identity.
+    pub(super) may_repeat: bool,
     /// Whether the source provides documents.
     pub(super) gives_documents: bool,
     /// The files that were read; `None` if the source failed.
@@ -42,6 +45,8 @@ pub(super) struct StagedSource {
 struct StagedFiles {
     /// Account records; `None` for a source of documents.
     records: Option<PathBuf>,
+    /// Whether several records may have one native identity.
+    may_repeat: bool,
     /// Native identities of accounts that exist, from a read of changes.
     present: Option<PathBuf>,
     /// Documents of each type, with their lines.
@@ -65,6 +70,35 @@ fn rejected_schema() -> SchemaRef {
 fn source_id() -> Field {
     Field::new("source_id", DataType::Utf8, false)
 }
+
+/// Most ids of a source that are remembered while it is read. Of a larger source it is not known whether ids repeat.
+const IDS_SEEN_MAX: usize = 2_000_000;
+
+/// The ids of the records of a source so far. To look for repeated ones afterwards takes a sort or a set of all of them
+/// too, and reads them once more.
+#[derive(Default)]
+struct SeenIds {
+    ids: HashSet<u128>,
+    may_repeat: bool,
+}
+
+impl SeenIds {
+    fn add(&mut self, ids: &StringArray) {
+        for id in ids.iter().flatten() {
+            if self.may_repeat {
+                return;
+            }
+            let is_new = u128::from_str_radix(id, 16).is_ok_and(|id| self.ids.insert(id));
+            self.may_repeat = !is_new || self.ids.len() > IDS_SEEN_MAX;
+        }
+        if self.may_repeat {
+            self.ids = HashSet::new();
+        }
+    }
+}
+
+/// The place of `first_id` in these records.
+const FIRST_ID: usize = 1;
 
 /// Records with their sources, the ids that their accounts get if they are new, and digests of their content.
 fn records_schema() -> SchemaRef {
@@ -114,7 +148,7 @@ pub(super) fn nothing_read() -> Vec<(String, SchemaRef)> {
     relations
 }
 
-/// Reads all sources except unchanged ones, a few at a time. Leaves the records and the refused records.
+/// Reads all sources except unchanged ones, as many at a time as there are threads. Leaves the records and the refused records.
 pub(super) async fn stage_sources(
     work: &Work,
     request: &RefreshRequest,
@@ -138,29 +172,29 @@ async fn stage_some(
     inputs: &[(usize, &SourceInput)],
     staged: &mut BTreeMap<usize, StagedSource>,
 ) -> Result<()> {
-    let parallel = std::thread::available_parallelism().map_or(1, usize::from);
-    for inputs in inputs.chunks(parallel) {
-        let mut reads = Vec::new();
-        for (at, input) in inputs {
-            let (input, clock) = ((*input).clone(), Arc::clone(&request.clock));
-            let previous = request.previous.as_ref().and_then(|m| m.source(&input.definition.id)).cloned();
-            let stem = work.dir().join(format!("source-{at}"));
-            let environment = Arc::clone(&request.environment);
-            let full = request.full;
-            let may_carry = previous.as_ref().is_some_and(|last| recompute.may_carry(&input, last));
+    let read = |(at, input): &(usize, &SourceInput)| {
+        let (at, input, clock) = (*at, (*input).clone(), Arc::clone(&request.clock));
+        let previous = request.previous.as_ref().and_then(|m| m.source(&input.definition.id)).cloned();
+        let stem = work.dir().join(format!("source-{at}"));
+        let environment = Arc::clone(&request.environment);
+        let full = request.full;
+        let may_carry = previous.as_ref().is_some_and(|last| recompute.may_carry(&input, last));
+        async move {
             let read = tokio::task::spawn_blocking(move || {
                 if may_carry && let Some(carried) = carry_source(&input, previous.as_ref(), &*clock)? {
                     return Ok(carried);
                 }
                 stage_source(&input, previous, full, &stem, &*clock, &*environment)
             });
-            reads.push((*at, read));
+            (at, read.await)
         }
-        for (at, read) in reads {
-            let source: Result<_> = read.await.map_err(|_| EngineError::Stopped)?;
-            staged.insert(at, source?);
-            request.progress.add(1);
-        }
+    };
+    let reads: Vec<_> = inputs.iter().map(read).collect();
+    let mut reads = futures_util::stream::iter(reads).buffer_unordered(work.threads());
+    while let Some((at, read)) = reads.next().await {
+        let source: Result<_> = read.map_err(|_| EngineError::Stopped)?;
+        staged.insert(at, source?);
+        request.progress.add(1);
     }
     Ok(())
 }
@@ -243,6 +277,7 @@ fn carry_source(
         outcome: SourceOutcome { run, failure: None, rejections: Vec::new(), carried: true },
         merge_rows: input.definition.reader.merge_rows(),
         equal: 0,
+        may_repeat: false,
         gives_documents: false,
         files: None,
     }))
@@ -331,6 +366,7 @@ fn stage_source(
         outcome,
         merge_rows,
         equal: 0,
+        may_repeat: staged.as_ref().is_some_and(|files| files.may_repeat),
         gives_documents: definition.reader.gives_documents(),
         files: staged,
     })
@@ -372,8 +408,13 @@ fn read(
     let path = stem.with_extension("records.parquet");
     let mut records = create(path, records_schema())?;
     let mut present: Option<ParquetFile> = None;
+    let mut ids = SeenIds::default();
     while let Some(batch) = reader.next_batch()? {
-        records.write(&record_rows(input, &batch.records)?)?;
+        let rows = record_rows(input, &batch.records)?;
+        if let Some(first) = rows.column(FIRST_ID).as_string_opt::<i32>() {
+            ids.add(first);
+        }
+        records.write(&rows)?;
         rejected.write(batch.rejections)?;
         if !batch.present.is_empty() {
             let source = of_source(input, batch.present.len());
@@ -388,7 +429,9 @@ fn read(
     let records = records.close()?;
     let present = present.map(ParquetFile::close).transpose()?;
     let (shown, file) = rejected.close()?;
-    let files = StagedFiles { records: Some(records), present, documents: Vec::new(), rejected: file };
+    let may_repeat = ids.may_repeat;
+    let files =
+        StagedFiles { records: Some(records), may_repeat, present, documents: Vec::new(), rejected: file };
     Ok((reader.finish()?, shown, files))
 }
 
@@ -426,7 +469,8 @@ fn read_documents(
         documents.push((document_type, file.close()?));
     }
     let (shown, file) = rejected.close()?;
-    Ok((reader.finish()?, shown, StagedFiles { records: None, present: None, documents, rejected: file }))
+    let files = StagedFiles { records: None, may_repeat: false, present: None, documents, rejected: file };
+    Ok((reader.finish()?, shown, files))
 }
 
 fn staging(error: datafusion::arrow::error::ArrowError) -> StageError {
@@ -483,4 +527,29 @@ fn rejections_batch(input: &SourceInput, rejections: &[Rejection]) -> Result<Rec
 
 fn create(path: PathBuf, schema: SchemaRef) -> Result<ParquetFile> {
     ParquetFile::create(path, schema, tables::ROW_GROUP_ROWS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_that_is_read_twice_is_noticed() {
+        let ids = |numbers: std::ops::Range<u32>| {
+            let id = |number: u32| stable_id(["account", "source", &number.to_string()]);
+            StringArray::from_iter_values(numbers.map(id))
+        };
+        let may_repeat = |batches: &[StringArray]| {
+            let mut seen = SeenIds::default();
+            batches.iter().for_each(|batch| seen.add(batch));
+            seen.may_repeat
+        };
+        assert!(!may_repeat(&[ids(0..1_000), ids(1_000..2_000)]));
+        // In another batch, in the same one, and followed by others.
+        assert!(may_repeat(&[ids(0..1_000), ids(999..1_000)]));
+        assert!(may_repeat(&[StringArray::from_iter_values([ids(7..8).value(0), ids(7..8).value(0)])]));
+        assert!(may_repeat(&[ids(0..10), ids(5..6), ids(10..20)]));
+        // What is no id says nothing.
+        assert!(may_repeat(&[StringArray::from_iter_values(["x"])]));
+    }
 }

@@ -213,6 +213,8 @@ const MANY_DIFFER: Needed = Chosen("in an incremental refresh, if many accounts 
 const PASSES: Needed = Chosen("for each profile, until nothing more is decided");
 /// Used for identities, and for finding accounts to recompute.
 const RULES: Needed = Chosen("wherever rules search identities");
+const SHARED: Needed = Chosen("wherever several rules compare one attribute of identities");
+const NOT_SHARED: Needed = Chosen("wherever each rule compares another attribute of identities");
 /// Until no more identities are found to recompute.
 const CLOSURE: Needed = Chosen("if some identities are recomputed, until nothing more is affected");
 /// For each type of document.
@@ -236,7 +238,7 @@ steps! {
     PREV_READ: View "prev_read", Incremental, "prev_accounts" => "{accounts.all}", read: Texts;
     STAGED: View "staged", Always, "staged_raw" =>
         "first_id source_id native_identity line {accounts.content} digest";
-    REPEATED: Kept "repeated", Always, "staged source_flags" => "first_id merge_rows n kinds";
+    REPEATED: Kept "repeated", Always, "staged source_flags" => "first_id merge_rows n kinds", sources: Texts;
     UNITED: Kept "united", REPEATS, "staged repeated" =>
         "first_id source_id native_identity line {accounts.content}";
     STAGED_SINGLE: View "staged_single", REPEATS, "staged repeated united" =>
@@ -323,11 +325,15 @@ steps! {
         "account_id identity_id matched_rule";
     UNDECIDED: Kept "undecided", PASSES, "mapped owned" =>
         "account_id source_id native_identity uid attributes mapped_attributes", rank: Number;
-    MATCHABLE: Kept "matchable", PASSES, "undecided" =>
+    MATCHABLE: View "matchable", PASSES, "undecided" =>
         "account_id source_id native_identity uid attributes mapped_attributes";
     ASKING_MATCHABLE: View "asking_matchable" as "asking", PASSES, "matchable" => "account_id source_id attributes";
     ASKED_KNOWN: View "asked_known" as "asked", RULES, "known" => "id attributes";
-    PAIRS: Kept "pairs", RULES, "asking asked" => "rule_order rule account_id identity_id",
+    ASKED_VALUES: Kept "asked_values", SHARED, "asked" => "attribute folded id v",
+        identity_attribute: Text ignore_case: Flag;
+    ASKED_VALUES_PLANNED: View "asked_values", NOT_SHARED, "asked" => "attribute folded id v",
+        identity_attribute: Text ignore_case: Flag;
+    PAIRS: Kept "pairs", RULES, "asking asked_values" => "rule_order rule account_id identity_id",
         source: Text order: Number label: Text account_attribute: Text identity_attribute: Text ignore_case: Flag;
     DECISIONS: Kept "decisions", PASSES, "pairs" => "account_id identity_id n rule candidates";
     UNMATCHED: View "unmatched", PASSES, "matchable decisions" =>
@@ -372,10 +378,10 @@ steps! {
     WANTED_BY_IDENTITIES: Kept "wanted_by_identities" as "wanted", IncrementalWithIdentities,
         "prev_accounts moved pairs_moved" => "id";
     OTHER: Kept "other", Always, "accounts_now manual_links" =>
-        "account_id source_id attributes prev_identity prev_link identity_name linked_as";
+        "account_id source_id prev_identity prev_link identity_name linked_as";
     MANUAL: Kept "manual", Always, "other known" => "account_id identity_id identity_name";
     SOURCES_TO_CORRELATE: Read "sources_to_correlate", Always, "other" => "source_id";
-    ASKING_OTHER: View "asking_other" as "asking", Always, "other" => "account_id source_id attributes";
+    ASKING_OTHER: View "asking_other" as "asking", Always, "accounts_now" => "account_id source_id attributes";
     OTHER_DECISIONS: Kept "decisions" as "other_decisions", Always, "pairs" =>
         "account_id identity_id n rule candidates";
     LINKS_OF_OTHERS: View "links_of_others", Always, "other manual other_decisions" =>
@@ -466,10 +472,10 @@ steps! {
     ACCOUNTS_SHOWN: View "accounts_shown", Always, "accounts_documented document_sources" =>
         "id identity_id name native_identity source_id source_name source_type disabled locked privileged \
          manually_correlated attributes entitlements created";
-    DOCUMENT_ACCOUNTS: Kept "document_accounts", Always, "accounts_shown" =>
+    DOCUMENT_ACCOUNTS: View "document_accounts", Always, "accounts_shown" =>
         "id identity_id name native_identity source_id source_name source_type disabled locked privileged \
          manually_correlated attributes rights created";
-    DOCUMENT_RIGHTS: Kept "document_rights", Always, "document_accounts" =>
+    DOCUMENT_RIGHTS: View "document_rights", Always, "document_accounts" =>
         "identity_id source_id source_name source_type attribute value";
     ENTITLEMENT_RIGHTS: Kept "entitlement_rights", Incremental, "accounts_next accounts_touched document_sources" =>
         "identity_id source_id source_name source_type attribute value";

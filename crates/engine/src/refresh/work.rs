@@ -8,30 +8,28 @@ use super::steps::{Step, StepKind, Words};
 use crate::error::{EngineError, Result};
 use crate::functions::MomentFunction;
 use crate::order::Ordered;
-use crate::parquet_file::ParquetFile;
 use crate::query::{self, Value, Values};
-use crate::session::{BATCH_ROWS, Engine, within_memory};
+use crate::session::{Engine, within_memory};
 use chrono::{DateTime, Utc};
 use datafusion::arrow::array::{Array, ArrayRef, RecordBatch};
 use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::ipc::reader::StreamReader;
+use datafusion::arrow::ipc::writer::StreamWriter;
 use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::dataframe::{DataFrame, DataFrameWriteOptions};
 use datafusion::datasource::MemTable;
 use datafusion::datasource::file_format::parquet::ParquetFormat;
 use datafusion::datasource::listing::ListingOptions;
 use datafusion::logical_expr::ScalarUDF;
-use datafusion::parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use datafusion::physical_plan::PhysicalExpr;
 use datafusion::prelude::{Expr, ParquetReadOptions, SessionContext, lit};
 use muster_reports::SnapshotManifest;
 use std::fs::File;
+use std::io::{BufReader, BufWriter};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
-
-/// Rows of a row group in a sorted file. Several such files are open at a time.
-const ROW_GROUP_IN_ORDER: usize = 32 * 1024;
 
 /// Logs how long a part of the refresh took.
 pub(super) fn took(part: &str, began: Instant) {
@@ -42,6 +40,8 @@ pub(super) fn took(part: &str, began: Instant) {
 pub(super) struct Work {
     pub(super) context: SessionContext,
     dir: PathBuf,
+    threads: usize,
+    memory_limit: usize,
     /// Number of steps so far. A step may run again, and its new files must not have the names of the old ones.
     kept: AtomicU64,
 }
@@ -61,7 +61,8 @@ impl Work {
             .map_err(|e| EngineError::io(format!("making folder {}", dir.display()), e))?;
         let context = engine.session();
         context.register_udf(ScalarUDF::from(MomentFunction::new("no_time", None)));
-        let work = Self { context, dir, kept: AtomicU64::new(0) };
+        let (_, memory_limit) = engine.plan_memory();
+        let work = Self { context, dir, threads: engine.threads(), memory_limit, kept: AtomicU64::new(0) };
         work.set_time(now);
         Ok(work)
     }
@@ -74,6 +75,16 @@ impl Work {
 
     pub(super) fn dir(&self) -> &Path {
         &self.dir
+    }
+
+    /// How many threads work may use, at least one.
+    pub(super) fn threads(&self) -> usize {
+        self.threads
+    }
+
+    /// Bytes that all plans together may hold.
+    pub(super) fn memory_limit(&self) -> usize {
+        self.memory_limit
     }
 
     /// Runs those of the steps that are needed, in their order.
@@ -195,11 +206,11 @@ impl Work {
 
     async fn in_order_once(&self, step: &str, rows: Ordered) -> Result<RowsInOrder> {
         let mut rows = rows.start(step).await?;
-        let mut file = ParquetFile::create(self.place(step), Arc::clone(rows.schema()), ROW_GROUP_IN_ORDER)?;
+        let mut file = RowsFile::create(self.place(step), rows.schema())?;
         while let Some(batch) = rows.next().await? {
             file.write(&batch)?;
         }
-        RowsInOrder::open(file.close()?)
+        file.close()
     }
 
     /// An expression over sorted rows.
@@ -266,22 +277,52 @@ impl Work {
     }
 }
 
-/// The rows of a sorted file in the work folder.
+/// A file of the work folder that is read once, from its beginning to its end. Batches lie in it as they do in memory,
+/// which takes less time to write and to read than Parquet.
+pub(super) struct RowsFile {
+    path: PathBuf,
+    writer: StreamWriter<BufWriter<File>>,
+}
+
+impl RowsFile {
+    /// Creates a file for rows of this schema.
+    pub(super) fn create(path: PathBuf, schema: &SchemaRef) -> Result<Self> {
+        let file =
+            File::create(&path).map_err(|e| EngineError::io(format!("creating {}", path.display()), e))?;
+        let writer = StreamWriter::try_new_buffered(file, schema);
+        let writer = writer.map_err(|e| EngineError::data(format!("creating {}", path.display()), e))?;
+        Ok(Self { path, writer })
+    }
+
+    /// Writes the rows of a batch.
+    pub(super) fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+        let written = self.writer.write(batch);
+        written.map_err(|e| EngineError::data(format!("writing {}", self.path.display()), e))
+    }
+
+    /// Completes the file and opens it for reading.
+    pub(super) fn close(self) -> Result<RowsInOrder> {
+        let Self { path, mut writer } = self;
+        writer.finish().map_err(|e| EngineError::data(format!("writing {}", path.display()), e))?;
+        drop(writer);
+        RowsInOrder::open(path)
+    }
+}
+
+/// The rows of a [`RowsFile`].
 pub(super) struct RowsInOrder {
     path: PathBuf,
     schema: SchemaRef,
-    reader: ParquetRecordBatchReader,
+    reader: StreamReader<BufReader<File>>,
 }
 
 impl RowsInOrder {
-    pub(super) fn open(path: PathBuf) -> Result<Self> {
+    fn open(path: PathBuf) -> Result<Self> {
         let file =
             File::open(&path).map_err(|e| EngineError::io(format!("opening {}", path.display()), e))?;
-        let failed = |e| EngineError::data(format!("reading {}", path.display()), e);
-        let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(failed)?;
-        let schema = Arc::clone(builder.schema());
-        let reader = builder.with_batch_size(BATCH_ROWS).build().map_err(failed)?;
-        Ok(Self { path, schema, reader })
+        let reader = StreamReader::try_new_buffered(file, None);
+        let reader = reader.map_err(|e| EngineError::data(format!("reading {}", path.display()), e))?;
+        Ok(Self { path, schema: reader.schema(), reader })
     }
 
     pub(super) fn schema(&self) -> &SchemaRef {

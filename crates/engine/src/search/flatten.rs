@@ -12,7 +12,6 @@ use datafusion::arrow::buffer::{NullBuffer, OffsetBuffer};
 use datafusion::arrow::compute::take;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::{Result, exec_datafusion_err};
-use std::ops::Range;
 use std::sync::Arc;
 
 /// What a path refers to.
@@ -184,11 +183,11 @@ pub(super) fn entries(map: &MapArray, name: &str) -> Result<(Vec<i32>, ArrayRef)
     let taken = match keys.data_type() {
         DataType::Utf8 => {
             let keys = keys.as_string::<i32>();
-            matching_keys(name, start..end, |at| keys.value(at))
+            matching_keys(name, offsets, |at| keys.value(at))
         }
         DataType::Utf8View => {
             let keys = keys.as_string_view();
-            matching_keys(name, start..end, |at| keys.value(at))
+            matching_keys(name, offsets, |at| keys.value(at))
         }
         other => return Err(exec_datafusion_err!("a map has keys of {other}: expected texts")),
     };
@@ -204,13 +203,25 @@ pub(super) fn entries(map: &MapArray, name: &str) -> Result<(Vec<i32>, ArrayRef)
     Ok((offsets, take(map.values(), &UInt32Array::from(taken), None)?))
 }
 
-/// The places of the keys that match `name`.
-fn matching_keys<'a>(name: &str, places: Range<usize>, key: impl Fn(usize) -> &'a str) -> Vec<u32> {
-    let matching: Box<dyn Fn(&str) -> bool> = match name.contains('*') {
-        true => Box::new(|key| fits(name, key)),
-        false => Box::new(|key| key == name),
-    };
-    places.filter(|at| matching(key(*at))).filter_map(|at| u32::try_from(at).ok()).collect()
+/// The places of the keys that match `name`. The keys of a row lie between two offsets, and no row has a key twice.
+fn matching_keys<'a>(name: &str, offsets: &[i32], key: impl Fn(usize) -> &'a str) -> Vec<u32> {
+    let rows = offsets.windows(2).map(|row| index(row[0])..index(row[1]));
+    let place = |at: usize| u32::try_from(at).ok();
+    if name.contains('*') {
+        return rows.flatten().filter(|at| fits(name, key(*at))).filter_map(place).collect();
+    }
+    // Most rows have the same keys in the same order.
+    let mut last = 0;
+    let found = rows.filter_map(|mut row| {
+        let (first, likely) = (row.start, row.start + last);
+        if likely < row.end && key(likely) == name {
+            return place(likely);
+        }
+        let found = row.find(|at| key(*at) == name)?;
+        last = found - first;
+        place(found)
+    });
+    found.collect()
 }
 
 #[cfg(test)]

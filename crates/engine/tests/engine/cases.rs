@@ -35,6 +35,7 @@
 
 mod script;
 
+use crate::delta;
 use crate::incremental::content;
 use crate::installation::{Installation, block_on};
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
@@ -44,8 +45,8 @@ use muster_engine::refresh::{RefreshOutcome, SourceOutcome};
 use script::Action;
 use std::fmt::Display;
 use std::path::Path;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 
 const FOLDER: &str = "tests/engine/cases";
 
@@ -252,10 +253,8 @@ fn rows(installation: &Installation, sql: &str) -> Result<Vec<String>, String> {
                 continue;
             }
             let path = installation.dir.path().join("tables").join(table);
-            let url = deltalake::ensure_table_uri(path.to_string_lossy()).map_err(text)?;
-            let opened = deltalake::open_table_with_version(url, *version).await.map_err(text)?;
-            let rows = opened.table_provider().with_session(Arc::new(context.state())).await.map_err(text)?;
-            context.register_table(table.as_str(), rows).map_err(text)?;
+            let rows = delta::rows(&context, &path, *version).await.map_err(text)?;
+            context.register_table(table.as_str(), rows.into_view()).map_err(text)?;
         }
         context.sql(LIVE_ACCOUNTS).await.map_err(text)?.collect().await.map_err(text)?;
         let batches = context.sql(sql).await.map_err(text)?.collect().await.map_err(text)?;

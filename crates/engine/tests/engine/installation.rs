@@ -200,6 +200,8 @@ impl Installation {
             audit: Arc::clone(&self.audit) as Arc<dyn AuditTrail>,
             environment: Arc::new(|_| None),
             snapshot: SnapshotId::new(format!("{:032x}", self.refreshes)),
+            // The clock moves with each attempt.
+            attempt: format!("{:032x}", self.clock.0.load(Ordering::SeqCst)),
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
             as_of: self.as_of.take(),
             publish_incomplete: self.publish_incomplete,
@@ -212,6 +214,14 @@ impl Installation {
             self.manifest = Some(Arc::new(manifest.clone()));
         }
         Ok(outcome)
+    }
+
+    /// Refreshes, but the snapshot is not published: the next refresh is another attempt at it.
+    pub fn refresh_in_vain(&mut self) {
+        let published = self.manifest.clone();
+        self.refresh();
+        self.manifest = published;
+        self.refreshes -= 1;
     }
 
     pub fn manifest(&self) -> &SnapshotManifest {

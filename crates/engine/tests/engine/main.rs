@@ -5,6 +5,7 @@ mod cases;
 mod changes;
 mod damage;
 mod dates;
+mod delta;
 mod explanations;
 mod history;
 mod hris;

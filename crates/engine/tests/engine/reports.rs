@@ -5,7 +5,7 @@ use muster_engine::EngineError;
 use muster_reports::error::error_chain;
 use muster_reports::{Arguments, DataScope, ReportDefinition};
 
-const HR: &str = r#"
+pub const HR: &str = r#"
 id = "000000000000000000000000000000a1"
 name = "HR"
 kind = "delimited"
@@ -128,7 +128,7 @@ fn identities() {
     check(
         &installation().report("IDENTITIES", &[]).csv,
         "
-id,name,displayName,firstName,lastName,email,identityProfile,authoritativeSource,lifecycleState,status,correlated,managerName,accountCount,created,modified,uid,firstname,lastname,attributes.email,attributes.displayName,cloudLifecycleState
+id,name,displayName,firstName,lastName,email,identityProfile,authoritativeSource,lifecycleState,status,correlated,managerName,accountCount,created,modified,uid,attributes.firstname,attributes.lastname,attributes.email,attributes.displayName,cloudLifecycleState
 <0>,1,\"Ann O'Hara, Dr.\",Ann,\"O'Hara, Dr.\",ann@x,Employees,HR,active,ACTIVE,true,,2,2026-01-01T01:00:00.000Z,2026-01-01T01:00:00.000Z,1,Ann,\"O'Hara, Dr.\",ann@x,\"Ann O'Hara, Dr.\",active
 <1>,2,Bob Ωmega,Bob,Ωmega,bob@x,Employees,HR,terminated,TERMINATED,true,,2,2026-01-01T01:00:00.000Z,2026-01-01T01:00:00.000Z,2,Bob,Ωmega,bob@x,Bob Ωmega,terminated
 <2>,3,Cid Leaver,Cid,Leaver,cid@x,,,active,ACTIVE,false,,1,2026-01-01T01:00:00.000Z,2026-01-01T02:00:00.000Z,3,Cid,Leaver,cid@x,Cid Leaver,active
@@ -224,8 +224,8 @@ fn attributes_of_any_name_are_columns_of_their_own() {
         "dn",
         "attributes.attributes.name",
         "attributes.name",
-        "Name",
-        "NAME",
+        "attributes.attributes.attributes.Name",
+        "attributes.attributes.attributes.attributes.NAME",
         "a.b",
         "quo\"te",
         "$x",

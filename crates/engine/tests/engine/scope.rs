@@ -68,6 +68,36 @@ fn accounts_of_other_sources_are_neither_shown_nor_counted() {
     assert_eq!((errors(&[HR]).rows.len(), errors(&[AD]).rows.len()), (1, 0));
 }
 
+/// Plans are kept for later runs: each run here has the query of others, but not their tables, arguments or view.
+#[test]
+fn no_run_gets_the_rows_of_another_snapshot_argument_or_caller() {
+    let mut installation = reports::installation();
+    let before = installation.manifest().clone();
+    installation.source(
+        reports::HR,
+        "hr.csv",
+        "id,given,name,mail,status\n1,Ann,Ohara,ann@x,A\n2,Bob,Omega,bob@x,T\n4,Dee,,dee@x,A\n5,Eve,E,e@x,A\n",
+    );
+    installation.refresh();
+    let now = installation.manifest().clone();
+    let (everything, of_ad) = (DataScope::Everything, of(&[AD]));
+    for _ in 0..2 {
+        for (manifest, scope, correlated_only, names) in [
+            (&before, &everything, false, &["1", "2", "3", "4"][..]),
+            (&now, &everything, false, &["1", "2", "3", "4", "5"]),
+            (&before, &of_ad, false, &["1", "2", "3"]),
+            (&now, &everything, true, &["1", "2", "4", "5"]),
+            (&before, &everything, true, &["1", "2", "4"]),
+            (&now, &of_ad, true, &["1", "2"]),
+        ] {
+            let only = [("correlatedOnly", RawValue::Boolean(correlated_only))];
+            let identities = installation.scoped_report(manifest, "IDENTITIES", &only, scope);
+            assert_eq!(identities.column("name"), names);
+            assert_eq!(counts(&identities).2, names.len() as u64);
+        }
+    }
+}
+
 #[test]
 fn without_a_known_source_there_is_no_row() {
     let installation = reports::installation();

@@ -1,9 +1,8 @@
 //! A snapshot of an older version of the program: its tables lack columns. The next refresh continues from it.
 
+use crate::delta;
 use crate::installation::{HR, Installation, block_on};
 use datafusion::prelude::SessionContext;
-use deltalake::operations::write::SchemaMode;
-use deltalake::protocol::SaveMode;
 use muster_reports::DataScope;
 use muster_reports::ids::SourceId;
 use std::sync::Arc;
@@ -25,20 +24,9 @@ fn strip(installation: &mut Installation, table: &str, columns: &[&str]) {
     let path = installation.dir.path().join("tables").join(table);
     let mut manifest = installation.manifest().clone();
     let version = block_on(async {
-        let url = deltalake::ensure_table_uri(path.to_string_lossy()).unwrap();
-        let opened = deltalake::open_table_with_version(url.clone(), manifest.versions[table]).await.unwrap();
-        let context = SessionContext::new();
-        context.register_table("t", opened.table_provider().await.unwrap()).unwrap();
-        let frame = context.table("t").await.unwrap().drop_columns(columns).unwrap();
-        let batches = frame.collect().await.unwrap();
-        let newest = deltalake::open_table(url).await.unwrap();
-        let written = newest
-            .write(batches)
-            .with_save_mode(SaveMode::Overwrite)
-            .with_schema_mode(SchemaMode::Overwrite)
-            .await
-            .unwrap();
-        written.version().unwrap()
+        let rows = delta::rows(&SessionContext::new(), &path, manifest.versions[table]).await.unwrap();
+        let batches = rows.drop_columns(columns).unwrap().collect().await.unwrap();
+        delta::overwrite(&path, manifest.versions[table], &batches).await.unwrap()
     });
     manifest.versions.insert(table.to_owned(), version);
     manifest.files.clear();

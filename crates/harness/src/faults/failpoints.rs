@@ -12,7 +12,7 @@ use crate::copies::copy_installation;
 use crate::failure::{Context, Failure, Result};
 use crate::history::{History, Phase, RecordingClient, Reply};
 use crate::inspection::{inspect, result_names, unnamed_files};
-use crate::installation::{Installation, SETTINGS, TENANT, muster};
+use crate::installation::{Installation, SETTINGS, TENANT};
 use crate::postgres::Postgres;
 use crate::progress::UnitOutcome;
 use crate::receiver::Receiver;
@@ -461,9 +461,8 @@ const EXPIRE_RESULTS: &[&str] = &["report", "expire", "--keep-days", "0", "--kee
 fn command(installation: &Installation, arguments: &[&str], at: Option<&str>) -> Result<bool> {
     let log = std::fs::File::options().create(true).append(true).open(&installation.log);
     let log = log.context(|| format!("{} cannot be opened", installation.log.display()))?;
-    let mut command = muster(&installation.binary, &installation.data);
+    let mut command = installation.command();
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
-    command.envs(installation.settings.iter().cloned());
     // A refresh lets snapshots expire too, so only the command itself gets the setting.
     command.envs((arguments == EXPIRE).then_some(("MUSTER__SNAPSHOTS__KEEP_LAST", "1")));
     command.envs(at.map(|at| ("MUSTER_CRASH_AT", at)));

@@ -84,6 +84,30 @@ async fn a_report_is_started_waited_for_and_downloaded() {
     assert!(matches!(error, Error::Damaged(_)), "{error}");
 }
 
+/// By its name, or by its id twice, it is the same report; the published operation knows ids only.
+#[tokio::test]
+async fn a_source_may_be_named_where_its_id_is_expected() {
+    let (_world, api) = served().await;
+    let (id, name) = ("2c9180897e7742b2017e781782f705b9", "Active Directory");
+    let mut tasks = Vec::new();
+    for (application, source_name) in [(id, name), (name, name), (id, id)] {
+        let arguments = serde_json::json!({ "application": application, "sourceName": source_name });
+        let task = api.start_definition("ACCOUNTS", &arguments, None, &[]).await.unwrap();
+        assert!(task.messages.iter().all(|m| m.key.as_deref() != Some("source_name_differs")), "{task:?}");
+        tasks.push(task.id);
+    }
+    assert!(tasks.iter().all(|task| *task == tasks[0]), "{tasks:?}");
+    for application in [name, "Active Directry"] {
+        let arguments = serde_json::json!({ "application": application, "sourceName": name });
+        let refused = match application == name {
+            true => api.start(ReportType::Accounts, &arguments).await,
+            false => api.start_definition("ACCOUNTS", &arguments, None, &[]).await,
+        };
+        let refused = refused.unwrap_err();
+        assert!(refused.refusal().unwrap().text.contains("which is not the id of a source"), "{refused}");
+    }
+}
+
 #[tokio::test]
 async fn an_evidence_package_and_its_key_are_fetched() {
     let (world, api) = served().await;
@@ -163,6 +187,8 @@ async fn definitions_and_messages_are_read() {
             ("selectedFormats", "texts"),
             ("extraFormats", "texts"),
             ("formulaGuard", "text"),
+            ("csvBom", "text"),
+            ("pdfColumns", "names"),
         ]
     );
     let id = api.start(ReportType::Accounts, &accounts()).await.unwrap().id.unwrap();

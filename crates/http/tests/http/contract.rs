@@ -286,7 +286,7 @@ async fn unknown_arguments_are_told_or_refused() {
         (
             r#"{"arguments":{"correlatedonly":true}}"#,
             "argument \"correlatedonly\" does not exist: the nearest name is \"correlatedOnly\"; expected some of \
-             correlatedOnly, extraFormats, formulaGuard, selectedFormats",
+             correlatedOnly, csvBom, extraFormats, formulaGuard, pdfColumns, selectedFormats",
         ),
         (
             r#"{"argument":{"correlatedOnly":true}}"#,

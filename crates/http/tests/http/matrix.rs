@@ -128,7 +128,7 @@ fn operation(route: &RouteEntry) -> &'static str {
         ("GET", None, "/muster/v1/evidence-key") => "key",
         ("GET", None, "/muster/v1/reports") => "list",
         ("GET", None, "/muster/v1/reports/{id}/result") => "cover",
-        ("GET", None, "/muster/v1/results") => "list",
+        ("GET", None, "/muster/v1/results" | "/muster/v1/sources" | "/muster/v1/snapshots") => "list",
         ("POST", None, "/muster/v1/reports/{id}/run") => "custom",
         ("GET", None, "/muster/v1/schedules") => "schedules",
         ("POST", None, "/muster/v1/schedules") => "plan",
@@ -335,8 +335,8 @@ async fn everybody_may_do_what_the_table_says_and_nothing_else() {
         }
     }
     // 5 prefixes × 5 operations on reports, 5 × 4 on searches, 5 × 6 on saved and 5 × 7 on scheduled searches, 6 × 4 on
-    // tasks, 4 × 11 on the history of identities, and 16 of our own; 11 levels or kinds, 13 sets of scopes, 2 tenants.
-    assert_eq!(asked, 194 * 11 * 13 * 2);
+    // tasks, 4 × 11 on the history of identities, and 18 of our own; 11 levels or kinds, 13 sets of scopes, 2 tenants.
+    assert_eq!(asked, 196 * 11 * 13 * 2);
     // By hand, callers × sets of scopes × tenants for each route. An application is one of the callers, if it may.
     let expected = [
         // Start, and making and changing a schedule or a notification.
@@ -347,8 +347,8 @@ async fn everybody_may_do_what_the_table_says_and_nothing_else() {
         8 * 2 * 2 * 15,
         // Count.
         11 * 2 * 2 * 5,
-        // The others on reports, and reading schedules and notifications.
-        11 * 4 * 2 * (22 + 3),
+        // The others on reports, sources and snapshots, and reading schedules and notifications.
+        11 * 4 * 2 * (22 + 2 + 3),
         // Reading tasks, and clearing one.
         9 * 3 * 2 * 18,
         7 * 2 * 2 * 6,

@@ -1,7 +1,7 @@
 //! `muster report`: running reports and fetching their files, over HTTP.
 
-use super::NotifyArgs;
-use clap::{Args, Subcommand};
+use super::{NotifyArgs, Service};
+use clap::{Args, Subcommand, ValueEnum};
 use muster_reports::FileFormat;
 use std::path::PathBuf;
 
@@ -12,8 +12,8 @@ pub enum ReportCommand {
     #[command(after_help = "\
 Examples:
   muster report run IDENTITIES --wait
-  muster report run ACCOUNTS --argument application=2c9180897e7742b2017e781782f705b9 \\
-      --argument 'sourceName=Active Directory' --wait
+  muster report run IDENTITIES --wait -o . --strict
+  muster report run ACCOUNTS --source 'Active Directory' --wait
   muster report run IDENTITIES --as-of 2026-03-31 --wait
   muster report run ORPHAN_IDENTITIES --argument selectedFormats=CSV
   muster report run SEARCH_EXPORT --argument 'query=name:\"John Doe\"' --argument indices=identities
@@ -21,26 +21,24 @@ Examples:
   muster report run IDENTITIES --notify ada@example.com
 
 A value has the type that the report's definition says: true or false, a text, taken literally, or for a
-list, items with commas between them or a JSON list. `muster report list-kinds` shows the arguments.")]
-    Run {
-        /// The kind of report, or the id of a custom one; `muster report list-kinds` lists them
-        kind: String,
-        /// An argument; may be repeated
-        #[arg(long = "argument", value_name = "NAME=VALUE")]
-        arguments: Vec<String>,
-        /// A past snapshot to report on: its id, a date (the end of that day in UTC), or a time [default: the
-        /// newest snapshot]
-        #[arg(long, value_name = "SNAPSHOT|DATE|TIME")]
-        as_of: Option<String>,
-        /// A format to write in addition to those of the report: xlsx, ndjson or parquet; may be repeated
-        #[arg(long = "format", value_name = "FORMAT", value_parser = extra_format)]
-        formats: Vec<FileFormat>,
-        /// Wait until it has ended; the status is 1 if it did not succeed. If the wait is interrupted, the report runs on
-        #[arg(long)]
-        wait: bool,
-        /// Who is told how it ends
+list, items with commas between them or a JSON list. `muster report list-kinds` shows the arguments.
+
+With --wait the status is 0, or 1 if the report failed, 3 if it ended with a warning and --strict was
+given, 6 if it was cancelled, and 124 if the time of --timeout was up. Ctrl-C asks whether to cancel the report.")]
+    Run(Box<RunArgs>),
+    /// Wait for a report that runs, and show how far it is
+    #[command(after_help = "\
+Examples:
+  muster report watch a248c16fe22222b2bd49615481311111
+  muster report watch a248c16fe22222b2bd49615481311111 --timeout 600 -o report.csv
+
+The status is that of `muster report run --wait`.")]
+    Watch {
+        /// The task result id that `run` printed
+        id: String,
+        /// What to do when it has ended
         #[command(flatten)]
-        notify: NotifyArgs,
+        wait: WaitArgs,
         /// How the service is reached
         #[command(flatten)]
         service: Service,
@@ -55,8 +53,23 @@ list, items with commas between them or a JSON list. `muster report list-kinds` 
         service: Service,
     },
     /// List the reports that were started last, how each ended, and why
-    #[command(after_help = "Example:\n  muster report list")]
+    #[command(after_help = "\
+Examples:
+  muster report list
+  muster report list --state running
+  muster report list --kind ACCOUNTS --limit 5 --json id,status,rows
+
+The service lists the last 100.")]
     List {
+        /// Only those in this state; may be repeated
+        #[arg(long = "state", value_enum, value_name = "STATE")]
+        states: Vec<ListedState>,
+        /// Only those of this kind
+        #[arg(long, value_name = "KIND")]
+        kind: Option<String>,
+        /// At most so many
+        #[arg(long, value_name = "N")]
+        limit: Option<usize>,
         /// How the service is reached
         #[command(flatten)]
         service: Service,
@@ -185,43 +198,86 @@ pub struct CompareArgs {
     /// The later file was written without the formula guard
     #[arg(long)]
     pub new_raw: bool,
-    /// Base URL of the service
-    #[arg(long, env = "MUSTER_BASE_URL", value_name = "URL", default_value = BASE_URL)]
-    pub base_url: String,
-    /// Client id, for two runs
-    #[arg(long, env = "MUSTER_CLIENT_ID", value_name = "ID")]
-    pub client_id: Option<String>,
-    /// Client secret, for two runs
-    #[arg(long, env = "MUSTER_CLIENT_SECRET", value_name = "SECRET", hide_env_values = true)]
-    pub client_secret: Option<String>,
-    /// A PEM file with the certificates to trust, in place of the system's
-    #[arg(long, env = "MUSTER_CA_FILE", value_name = "FILE")]
-    pub ca_file: Option<PathBuf>,
+    /// How the service is reached that compares two runs
+    #[command(flatten)]
+    pub service: Service,
 }
 
-/// Where a service answers that runs here with its default settings.
-const BASE_URL: &str = "http://127.0.0.1:8080";
+/// `report run`
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// The kind of report, or the id of a custom one; `muster report list-kinds` lists them
+    pub kind: String,
+    /// An argument; may be repeated
+    #[arg(long = "argument", value_name = "NAME=VALUE")]
+    pub arguments: Vec<String>,
+    /// The name or id of the source that the report is about, for reports of one source
+    #[arg(long, value_name = "SOURCE")]
+    pub source: Option<String>,
+    /// A past snapshot to report on: its id, a date (the end of that day in UTC), or a time [default: the
+    /// newest snapshot]
+    #[arg(long, value_name = "SNAPSHOT|DATE|TIME")]
+    pub as_of: Option<String>,
+    /// A format to write in addition to those of the report: xlsx, ndjson or parquet; may be repeated
+    #[arg(long = "format", value_name = "FORMAT", value_parser = extra_format)]
+    pub formats: Vec<FileFormat>,
+    /// Wait until it has ended. If the wait is interrupted, the report runs on unless it is cancelled
+    #[arg(long)]
+    pub wait: bool,
+    /// What to do when it has ended
+    #[command(flatten)]
+    pub ended: WaitArgs,
+    /// Who is told how it ends
+    #[command(flatten)]
+    pub notify: NotifyArgs,
+    /// How the service is reached
+    #[command(flatten)]
+    pub service: Service,
+}
+
+/// How long a report is waited for, and what is done when it has ended.
+#[derive(Debug, Clone, Default, Args)]
+pub struct WaitArgs {
+    /// Fetch its files: into a folder that is there, all of them; into a file, the one of its ending
+    #[arg(short = 'o', long = "to", value_name = "FILE|DIR")]
+    pub to: Option<PathBuf>,
+    /// Replace files in that folder that have the names which the service gives
+    #[arg(long, requires = "to")]
+    pub force: bool,
+    /// End with status 3 if the report has a warning
+    #[arg(long)]
+    pub strict: bool,
+    /// Stop waiting after so many seconds, with status 124; the report runs on
+    #[arg(long, value_name = "SECONDS")]
+    pub timeout: Option<u64>,
+}
+
+impl WaitArgs {
+    /// Whether nothing of it was given.
+    pub fn is_empty(&self) -> bool {
+        let Self { to, force, strict, timeout } = self;
+        to.is_none() && !force && !strict && timeout.is_none()
+    }
+}
+
+/// A state of a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ListedState {
+    /// It waits or runs
+    Running,
+    /// It has ended, with nothing to remark
+    Success,
+    /// It has ended, with something that a reader must know
+    Warning,
+    /// It has failed
+    Failure,
+    /// It was cancelled
+    Terminated,
+}
 
 /// A format that is written only when it is asked for.
 fn extra_format(text: &str) -> Result<FileFormat, String> {
     let names = || FileFormat::EXTRA.map(|format| format.extension()).join(", ");
     let format = text.parse().ok().filter(|format| FileFormat::EXTRA.contains(format));
     format.ok_or_else(|| format!("expected one of {}", names()))
-}
-
-/// How the service is reached.
-#[derive(Debug, Clone, Args)]
-pub struct Service {
-    /// Base URL of the service
-    #[arg(long, env = "MUSTER_BASE_URL", value_name = "URL", default_value = BASE_URL)]
-    pub base_url: String,
-    /// Client id
-    #[arg(long, env = "MUSTER_CLIENT_ID", value_name = "ID")]
-    pub client_id: String,
-    /// Client secret
-    #[arg(long, env = "MUSTER_CLIENT_SECRET", value_name = "SECRET", hide_env_values = true)]
-    pub client_secret: String,
-    /// A PEM file with the certificates to trust, in place of the system's
-    #[arg(long, env = "MUSTER_CA_FILE", value_name = "FILE")]
-    pub ca_file: Option<PathBuf>,
 }

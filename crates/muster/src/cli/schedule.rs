@@ -10,7 +10,8 @@ pub enum ScheduleCommand {
     #[command(after_help = "\
 Examples:
   muster schedule add 'Accounts' --report ACCOUNTS --argument application=2c9180897e7742b2017e781782f705b9 \\
-      --client 2f1c5b0c9a7d4a1e8b2f3c4d5e6f7a8b --cron '0 6 * * MON-FRI' --time-zone Europe/Berlin
+      --argument sourceName='Active Directory' --client 2f1c5b0c9a7d4a1e8b2f3c4d5e6f7a8b \\
+      --cron '0 6 * * MON-FRI' --time-zone Europe/Berlin
   muster schedule add 'Month end' --report IDENTITIES --refresh --client 2f1c5b0c9a7d4a1e8b2f3c4d5e6f7a8b \\
       --cron '30 22 L * *'
   muster schedule add 'Nightly refresh' --refresh --cron '0 2 * * *'
@@ -73,8 +74,8 @@ pub struct ScheduleAddArgs {
     /// Make a refresh: before the report, or alone
     #[arg(long)]
     pub refresh: bool,
-    /// The client whose rights the report has
-    #[arg(long, value_name = "ID", requires = "report")]
+    /// The client whose rights the report has: its id, or its name
+    #[arg(long, value_name = "CLIENT", requires = "report")]
     pub client: Option<String>,
     /// Minute, hour, day of month, month and day of week
     #[arg(long, value_name = "EXPRESSION")]

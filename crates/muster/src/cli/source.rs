@@ -19,6 +19,22 @@ pub enum SourceCommand {
     /// List registered sources
     #[command(after_help = "Example:\n  muster source list")]
     List,
+    /// Show a registered source: its definition, its links, how it was read last
+    #[command(after_help = "Example:\n  muster source show 'Active Directory'")]
+    Show {
+        /// The source's name or id
+        #[arg(value_name = "SOURCE")]
+        source: String,
+    },
+    /// Write a definition for a delimited file from what its beginning looks like
+    #[command(after_help = "\
+Examples:
+  muster source init people.csv
+  muster source init people.csv --name HR --authoritative -o hr.toml
+
+It finds the encoding, the delimiter, the columns, and a column that can name the account. Look at what it
+wrote, then run `muster source check`.")]
+    Init(InitArgs),
     /// Remove a registered source; its accounts are missing from the next refresh on
     #[command(after_help = "\
 Example:
@@ -75,6 +91,22 @@ name. Rows without a userName are ignored; the links take effect with the next r
         #[arg(value_name = "FILE.csv")]
         file: PathBuf,
     },
+    /// Remove links that were made by hand; the rules decide about the accounts from the next refresh on
+    #[command(after_help = "\
+Examples:
+  muster source unlink Directory 'CN=Ada,OU=People,DC=example,DC=com'
+  muster source unlink Directory --all")]
+    Unlink {
+        /// The source's name or id
+        #[arg(value_name = "SOURCE")]
+        source: String,
+        /// The native identities of the accounts
+        #[arg(value_name = "ACCOUNT", required_unless_present = "all", conflicts_with = "all")]
+        accounts: Vec<String>,
+        /// All links of the source
+        #[arg(long)]
+        all: bool,
+    },
     /// Write the links that were made by hand to a file that `link` takes
     #[command(after_help = "Example:\n  muster source links --to links.csv")]
     Links {
@@ -82,6 +114,26 @@ name. Rows without a userName are ignored; the links take effect with the next r
         #[arg(short = 'o', long, value_name = "FILE", default_value = "-")]
         to: PathBuf,
     },
+}
+
+/// `source init`
+#[derive(Debug, Args)]
+pub struct InitArgs {
+    /// The delimited file
+    #[arg(value_name = "FILE.csv")]
+    pub file: PathBuf,
+    /// The source's name [default: the file's, without its ending]
+    #[arg(long)]
+    pub name: Option<String>,
+    /// The accounts of this source are the identities: write a profile
+    #[arg(long)]
+    pub authoritative: bool,
+    /// Where to write; `-` is standard output [default: the file's name with the ending .toml, beside it]
+    #[arg(short = 'o', long = "to", value_name = "FILE.toml")]
+    pub to: Option<PathBuf>,
+    /// Replace a file that is there
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// `source mirror`

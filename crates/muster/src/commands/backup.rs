@@ -82,8 +82,8 @@ async fn parts(data: &DataDir, writing: &Writing, with_keys: bool) -> Result<Bac
     let taken = SystemClock.now();
     data.store.copy_to(&database).await?;
     // What the copy names counts, not what the service names by now.
-    let copy = open_copy(&database, Some(seal_key_in(&data.dir().join(KEYS))?)).await?;
-    let audit_head = copy.verify_audit(&data.tenant, Vec::new()).await?.head;
+    let copy = open_copy(&database, None).await?;
+    let audit_head = copy.audit_end(&data.tenant).await?;
     let snapshots = copy.kept().await?;
     let results = copy.published_files().await?;
     copy.close().await;
@@ -411,7 +411,7 @@ pub async fn restore(args: &RestoreArgs, settings: &Settings, output: Output) ->
         std::fs::rename(&draft, dir.join(DATABASE)).context(|| format!("{DATABASE} cannot be named"))
     })?;
     let data = DataDir::open(settings).await?;
-    let head = data.store.verify_audit(&data.tenant, Vec::new()).await?.head;
+    let head = data.store.audit_end(&data.tenant).await?;
     let lost = lost(&head, noted.as_ref());
     let details = format!("from backup {name}, taken {}; {lost}", list.taken.to_rfc3339());
     data.store.record(&data.event(AuditOperation::Restored, "backup", details)).await?;

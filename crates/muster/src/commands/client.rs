@@ -225,10 +225,50 @@ async fn list(data: &DataDir, output: Output) -> Result {
     })
 }
 
-async fn disable(data: &DataDir, id: &str) -> Result {
+/// The client that a person named: by its id, or by the name of its user or what an application is for, where one that is
+/// not disabled has it.
+///
+/// # Errors
+/// When there is none, or the name is that of several.
+pub async fn named(data: &DataDir, named: &str) -> Result<Credential> {
+    let all = data.store.credentials(&data.tenant).await?;
+    if let Some(found) = all.iter().find(|credential| credential.caller.client.as_str() == named) {
+        return Ok(found.clone());
+    }
+    let name = |credential: &Credential| {
+        credential
+            .caller
+            .user
+            .as_ref()
+            .map_or_else(|| credential.description.clone(), |user| user.name.clone())
+    };
+    let found: Vec<_> =
+        all.iter().filter(|credential| credential.enabled && name(credential) == named).collect();
+    match found[..] {
+        [found] => Ok(found.clone()),
+        [] => {
+            let names: Vec<_> = all.iter().map(name).collect();
+            let near = nearest::hint(named, names.iter().map(String::as_str));
+            Err(Failure::not_found(format!(
+                "there is no client {named:?}{near}; `muster client list` lists them"
+            )))
+        }
+        [_, _, ..] => {
+            let ids: Vec<_> = found.iter().map(|credential| credential.caller.client.as_str()).collect();
+            Err(Failure::usage(format!(
+                "{named:?} is the name of several clients: expected one of the ids {}",
+                ids.join(", ")
+            )))
+        }
+    }
+}
+
+async fn disable(data: &DataDir, client: &str) -> Result {
+    let client = named(data, client).await?.caller.client;
+    let id = client.as_str();
     let event = data.event(AuditOperation::CredentialDisabled, id, String::new());
-    if !data.store.disable(&ClientId::new(id), &event).await? {
-        return Err(Failure::new(format!("there is no client {id:?}")));
+    if !data.store.disable(&client, &event).await? {
+        return Err(Failure::not_found(format!("there is no client {id:?}")));
     }
     print(&format!("client {id} is disabled"))
 }

@@ -115,7 +115,8 @@ fn secret(data: &DataDir, url: &str, output: Output) -> Result {
         secret: String,
     }
     Recipient::webhook(url)?;
-    let secret = data.webhook_key()?.shown_secret(&data.tenant, url);
+    let keys = (data.webhook_keys()?)()?;
+    let secret = keys.current.shown_secret(&data.tenant, url);
     match output {
         Output::Json => json(&Secret { url, secret }),
         Output::Table => print(&secret),

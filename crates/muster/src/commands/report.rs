@@ -1,12 +1,13 @@
 //! `muster report`: reports over HTTP, through the Rust SDK.
 
 use crate::api::{Api, Start, Target};
-use crate::cli::{ReportCommand, Service};
+use crate::cli::{ListedState, ReportCommand, RunArgs, Service};
 use crate::clock::SystemClock;
 use crate::config::Settings;
 use crate::data_dir::{self, DataDir};
+use crate::environments;
 use crate::failure::{Failure, Result};
-use crate::output::{Column, Output, count, json, number, print, table, text};
+use crate::output::{Column, Output, count, json, number, print, say, table, text};
 use crate::serve::Signals;
 use muster_client::wire::{ListedResult, ReportResults, ResultStatus, TaskResultDetailsMessagesInner};
 use muster_reports::audit::{AuditEvent, AuditOperation};
@@ -16,29 +17,33 @@ use muster_reports::ports::{Clock, ResultRetention, TaskStore};
 use muster_reports::retention::Pin;
 use serde::Serialize;
 use serde_json::Value;
-use std::io::Write;
 use std::path::Path;
 
 pub mod arguments;
 mod compare;
+mod waiting;
 
 /// Does what `command` says.
 pub async fn run(command: &ReportCommand, settings: &Settings, output: Output) -> Result {
     match command {
-        ReportCommand::Run { kind, arguments, as_of, formats, wait, notify, service } => {
-            let api = connect(service)?;
-            let mut arguments = arguments::typed(&api.definitions().await?, kind, arguments)?;
-            if !formats.is_empty() {
-                let names = formats.iter().map(|format| Value::from(format.as_str())).collect();
-                arguments.insert(EXTRA_FORMATS.into(), Value::Array(names));
-            }
-            let told = notify.entries();
-            let start =
-                Start { kind, arguments: Value::Object(arguments), as_of: as_of.as_deref(), notify: &told };
-            run_report(&api, start, *wait, output).await
+        ReportCommand::Run(args) => run_report(args, output).await,
+        ReportCommand::Watch { id, wait, service } => {
+            let mut signals = Signals::listen()?;
+            waiting::follow(&connect(service)?, id, &[], wait, &mut signals, output).await
         }
         ReportCommand::Result { id, service } => show(&connect(service)?.result(id).await?, id, output),
-        ReportCommand::List { service } => list(&connect(service)?.last_results().await?, output),
+        ReportCommand::List { states, kind, limit, service } => {
+            let all = connect(service)?.last_results().await?;
+            let wanted = all.into_iter().filter(|listed| {
+                let result = &listed.result;
+                let named = result.report_type.as_ref().map(|kind| kind.as_str());
+                (states.is_empty() || states.contains(&state(result)))
+                    && kind.as_deref().is_none_or(|kind| {
+                        named == Some(kind) || result.task_def_name.as_deref() == Some(kind)
+                    })
+            });
+            list(&wanted.take(limit.unwrap_or(usize::MAX)).collect::<Vec<_>>(), output)
+        }
         ReportCommand::Get { id, format, to, force, service } => {
             let fetched = connect(service)?.fetch(id, format, target(to.as_deref(), *force)).await?;
             show_place(fetched.as_deref())
@@ -71,7 +76,24 @@ pub async fn run(command: &ReportCommand, settings: &Settings, output: Output) -
 }
 
 fn connect(service: &Service) -> Result<Api> {
-    Api::new(&service.base_url, &service.client_id, &service.client_secret, service.ca_file.as_deref())
+    Api::of(environments::reached(service)?)
+}
+
+fn unknown(id: &str) -> Failure {
+    Failure::not_found(format!(
+        "there is no report {id:?}, or none that this client may see; `muster report list` lists the last ones"
+    ))
+}
+
+/// The state of a report, as `--state` names it.
+fn state(result: &ReportResults) -> ListedState {
+    match &result.status {
+        None => ListedState::Running,
+        Some(ResultStatus::Success) => ListedState::Success,
+        Some(ResultStatus::Warning) => ListedState::Warning,
+        Some(ResultStatus::Failure | ResultStatus::Other(_)) => ListedState::Failure,
+        Some(ResultStatus::Terminated) => ListedState::Terminated,
+    }
 }
 
 /// Holds the files of a result, or with `None` releases them.
@@ -102,7 +124,29 @@ async fn expire(data: &DataDir, keep_days: Option<u32>, keep_last: Option<u32>, 
     ))
 }
 
-async fn run_report(api: &Api, start: Start<'_>, wait: bool, output: Output) -> Result {
+async fn run_report(args: &RunArgs, output: Output) -> Result {
+    if !args.wait && !args.ended.is_empty() {
+        return Err(Failure::usage(
+            "--to, --force, --strict and --timeout are about a report that has ended: expected --wait with them",
+        ));
+    }
+    let api = connect(&args.service)?;
+    let definitions = api.definitions().await?;
+    let mut arguments = arguments::typed(&definitions, &args.kind, &args.arguments)?;
+    if let Some(source) = &args.source {
+        arguments::about(&definitions, &args.kind, source, &mut arguments)?;
+    }
+    if !args.formats.is_empty() {
+        let names = args.formats.iter().map(|format| Value::from(format.as_str())).collect();
+        arguments.insert(EXTRA_FORMATS.into(), Value::Array(names));
+    }
+    let told = args.notify.entries();
+    let start = Start {
+        kind: &args.kind,
+        arguments: Value::Object(arguments),
+        as_of: args.as_of.as_deref(),
+        notify: &told,
+    };
     // From now on a signal ends the wait and not the process, so that the command can still say which report continues.
     let mut signals = Signals::listen()?;
     let task = tokio::select! {
@@ -112,49 +156,34 @@ async fn run_report(api: &Api, start: Start<'_>, wait: bool, output: Output) -> 
     let Some(id) = task.id.clone() else {
         return Err(Failure::new("the start was answered without an id"));
     };
-    if !wait {
+    if !args.wait {
         return match output {
             Output::Json => json(&task),
             Output::Table => print(&id),
         };
     }
     // Not on standard output, which has only the result.
-    let _ = writeln!(std::io::stderr(), "report {id} is started");
-    let ended = tokio::select! {
-        ended = api.wait(&id) => ended,
-        () = signals.next() => Err(Failure::new("the wait was interrupted")),
-    };
-    let result = ended.map_err(|failure| {
-        let ways = format!(
-            "`muster report result {id}` shows what becomes of it, `muster report cancel {id}` ends it"
-        );
-        Failure::with(format!("the report runs on ({ways})"), failure)
-    })?;
-    show(&result, &id, output)?;
-    match &result.status {
-        Some(ResultStatus::Success | ResultStatus::Warning) => Ok(()),
-        Some(status) => {
-            let reason = result.messages.iter().rev().find(|message| message.error);
-            let reason = reason.and_then(|message| message.localized_text.as_deref());
-            let reason = reason.map_or_else(String::new, |text| format!(": {text}"));
-            Err(Failure::new(format!("report {id} did not succeed: {status}{reason}")))
-        }
-        None => Err(Failure::new(format!("report {id} has no result"))),
-    }
+    say(&format!("report {id} is started"));
+    waiting::follow(&api, &id, &args.formats, &args.ended, &mut signals, output).await
 }
 
 fn show(result: &ReportResults, id: &str, output: Output) -> Result {
     if result.id.is_none() {
-        return Err(Failure::new(format!("there is no report {id:?}, or none that this client may see")));
+        return Err(unknown(id));
     }
-    if output == Output::Json {
-        return json(result);
+    match output {
+        Output::Json => json(result),
+        Output::Table => print(&shown(result)),
     }
+}
+
+/// A result and its messages, for people.
+fn shown(result: &ReportResults) -> String {
     let mut shown = table(&RESULT, std::iter::once(cells(result)));
     for message in &result.messages {
         shown.push_str(&format!("\n{}", line(message)));
     }
-    print(&shown)
+    shown
 }
 
 /// The results of several reports, each with its most important message.
@@ -211,7 +240,7 @@ fn target(to: Option<&Path>, force: bool) -> Target<'_> {
     match to {
         Some(path) if path.as_os_str() == "-" => Target::StandardOutput,
         Some(path) => Target::File(path),
-        None => Target::ItsName { force },
+        None => Target::ItsName { folder: Path::new(""), force },
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::cli::{ScheduleAddArgs, ScheduleCommand};
 use crate::clock::SystemClock;
+use crate::commands::client;
 use crate::commands::report::arguments;
 use crate::config::Settings;
 use crate::data_dir::DataDir;
@@ -13,10 +14,10 @@ use muster_client::wire::{ArgumentDescription, ReportDescription};
 use muster_reports::arguments::{RawArguments, UnknownNames};
 use muster_reports::audit::{AuditEvent, AuditOperation};
 use muster_reports::caller::Caller;
-use muster_reports::ids::{ClientId, ReportId, ScheduleId};
+use muster_reports::ids::{ReportId, ScheduleId};
 use muster_reports::nearest;
 use muster_reports::notify::{Notify, Occasion};
-use muster_reports::ports::{Clock, Credentials, Ids, ScheduleStore};
+use muster_reports::ports::{Clock, Ids, ScheduleStore};
 use muster_reports::schedule::{ScheduleForm, time_zone};
 use muster_reports::scheduled::{FallenDue, NewSchedule, ScheduledEntry, ScheduledRun, ScheduledWork};
 use muster_reports::{Catalogue, ReportDefinition};
@@ -83,16 +84,13 @@ async fn add(data: &DataDir, args: &ScheduleAddArgs, output: Output) -> Result {
 }
 
 /// The client of a report, as its credential has it.
-async fn owner(data: &DataDir, id: &str) -> Result<Caller> {
-    let credential = data.store.credential(&ClientId::new(id)).await?;
-    match credential.filter(|credential| credential.caller.tenant == data.tenant) {
-        None => Err(Failure::usage(format!(
-            "--client: there is no client {id:?}; `muster client list` lists them"
-        ))),
-        Some(credential) if !credential.enabled => {
-            Err(Failure::usage(format!("--client: the client {id} is disabled")))
+async fn owner(data: &DataDir, named: &str) -> Result<Caller> {
+    let credential = client::named(data, named).await?;
+    match credential.enabled {
+        true => Ok(credential.caller),
+        false => {
+            Err(Failure::usage(format!("--client: the client {} is disabled", credential.caller.client)))
         }
-        Some(credential) => Ok(credential.caller),
     }
 }
 
@@ -151,7 +149,9 @@ async fn find(data: &DataDir, named: &str) -> Result<ScheduledEntry> {
     let all = data.store.schedules(&data.tenant).await?;
     let near = nearest::hint(named, all.iter().map(|entry| entry.name.as_str()));
     let found = all.into_iter().find(|entry| entry.name == named || entry.id.as_str() == named);
-    found.ok_or_else(|| Failure::new(format!("there is no schedule {named:?}{near}")))
+    found.ok_or_else(|| {
+        Failure::not_found(format!("there is no schedule {named:?}{near}; `muster schedule list` lists them"))
+    })
 }
 
 async fn pause(data: &DataDir, named: &str, paused: bool) -> Result {

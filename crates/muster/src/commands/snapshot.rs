@@ -1,6 +1,6 @@
 //! `muster snapshot`: published snapshots, from the list of them to their end.
 
-mod compare;
+pub mod compare;
 
 use crate::cli::SnapshotCommand;
 use crate::clock::SystemClock;

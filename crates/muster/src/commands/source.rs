@@ -15,8 +15,10 @@ use serde::Serialize;
 use std::path::{Path, PathBuf};
 
 mod check;
+mod init;
 mod link;
 mod mirror;
+mod show;
 
 /// Does what `command` says.
 pub async fn run(command: &SourceCommand, settings: &Settings, output: Output) -> Result {
@@ -25,9 +27,15 @@ pub async fn run(command: &SourceCommand, settings: &Settings, output: Output) -
         SourceCommand::Remove { source, links } => {
             remove(source, *links, &DataDir::open(settings).await?).await
         }
+        SourceCommand::Show { source } => show::run(source, &DataDir::open(settings).await?, output).await,
+        SourceCommand::Init(args) => init::run(args),
         SourceCommand::List => list(&DataDir::open(settings).await?, output).await,
         SourceCommand::Check { file, rejected } => check::run(file, *rejected, settings, output).await,
         SourceCommand::Mirror(args) => mirror::run(args, settings, output).await,
+        SourceCommand::Unlink { source, accounts, all } => {
+            let wanted = (!all).then_some(accounts.as_slice());
+            link::remove(source, wanted, &DataDir::open(settings).await?).await
+        }
         SourceCommand::Links { to } => link::export(to, &DataDir::open(settings).await?).await,
         SourceCommand::Link { file } => link::import(file, &DataDir::open(settings).await?, output).await,
     }
@@ -52,8 +60,7 @@ async fn add(file: &Path, data: &DataDir) -> Result {
 }
 
 async fn remove(named: &str, links: bool, data: &DataDir) -> Result {
-    let sources = data.store.sources(&data.tenant).await?;
-    let source = nearest::source(named, &sources, RegisteredSource::id_and_name).map_err(Failure::new)?;
+    let source = &found(named, data).await?;
     let details = format!("source {} removed", source.id);
     let event = data.event(AuditOperation::ConfigurationChanged, &source.name, details);
     let removed = data.store.remove_source(&source.id, links, &event).await;
@@ -66,6 +73,12 @@ async fn remove(named: &str, links: bool, data: &DataDir) -> Result {
     })?;
     let with_links = if unlinked > 0 { format!(", links {}", count(unlinked)) } else { String::new() };
     print(&format!("source {:?} removed, id {}{with_links}", source.name, source.id))
+}
+
+/// The registered source of a name or an id.
+async fn found(named: &str, data: &DataDir) -> Result<RegisteredSource> {
+    let sources = data.store.sources(&data.tenant).await?;
+    nearest::source(named, &sources, RegisteredSource::id_and_name).cloned().map_err(Failure::not_found)
 }
 
 /// A source as the registry keeps it.

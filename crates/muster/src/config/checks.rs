@@ -16,6 +16,8 @@ impl Settings {
             ("server.request_timeout_ms", self.server.request_timeout_ms),
             ("server.write_timeout_ms", self.server.write_timeout_ms),
             ("server.connections_max", self.server.connections_max as u64),
+            ("console.idle_s", self.console.idle_s),
+            ("console.longest_s", self.console.longest_s),
             ("auth.token_lifetime_s", self.auth.token_lifetime_s),
             ("rate_limit.requests", u64::from(self.rate_limit.requests)),
             ("rate_limit.tenant_requests", u64::from(self.rate_limit.tenant_requests)),

@@ -45,11 +45,11 @@ fn flags_win_over_variables_over_the_file_over_defaults() {
 fn an_unknown_key_is_refused_with_its_place() {
     assert_eq!(
         refusal(Some("[csv]\ncolour = 1\n"), &[]),
-        "DIR/muster.toml: unknown key csv.colour: expected one of formula_guard, header"
+        "DIR/muster.toml: unknown key csv.colour: expected one of bom, formula_guard, header"
     );
     assert_eq!(
         refusal(None, &[("MUSTER__CSV__COLOUR", "1")]),
-        "MUSTER__CSV__COLOUR: unknown key csv.colour: expected one of formula_guard, header"
+        "MUSTER__CSV__COLOUR: unknown key csv.colour: expected one of bom, formula_guard, header"
     );
     assert!(refusal(Some("[colours]\n"), &[]).starts_with("DIR/muster.toml: unknown section \"colours\""));
     assert_eq!(refusal(None, &[("MUSTER__CSV", "1")]), "MUSTER__CSV: expected MUSTER__SECTION__KEY");

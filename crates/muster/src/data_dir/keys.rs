@@ -2,12 +2,13 @@
 //!
 //! A key is made once, by whichever process needs it first, and appears under its name whole or not at
 //! all. Losing `secrets.key` makes every client secret useless; losing `tokens.key` only ends the
-//! tokens of the last hour. Packages that `evidence.key` has signed are checked with its public half, so keep that:
+//! tokens of the last hour; losing `webhooks.key` changes the secrets of all receivers of webhooks. Packages that `evidence.key` has signed are checked with its public half, so keep that:
 //! a new key checks only what it signs itself.
 
 use super::folder;
 use crate::failure::{Context, Failure, Result};
 use crate::ids::{SystemIds, random_bytes};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use muster_reports::failpoint::{Failpoint, reached};
 use muster_reports::ids::hex;
 use muster_reports::ports::Ids;
@@ -70,6 +71,38 @@ pub fn replace(dir: &Path, name: &str, line: &str) -> Result {
         let _ = std::fs::remove_file(&draft);
     }
     written.context(|| format!("key {} cannot be written", dir.join(name).display()))
+}
+
+/// Names of a key that is exchanged, and of the one before it.
+pub type Exchanged = (&'static str, &'static str);
+
+/// The key before the one that is in use, and until when it counts: `64 hex digits, a space, the time`.
+pub fn previous(path: &Path) -> Result<Option<(Key, DateTime<Utc>)>> {
+    let Some(text) = folder::secret(path)? else { return Ok(None) };
+    let parsed = text.trim_end().split_once(' ').and_then(|(digits, until)| {
+        Some((parse(digits)?, DateTime::parse_from_rfc3339(until).ok()?.to_utc()))
+    });
+    parsed.map(Some).ok_or_else(|| {
+        Failure::new(format!("key {} is damaged: expected 64 hex digits, a space and a time", path.display()))
+    })
+}
+
+/// Puts a fresh key in place. The one that was in use counts for `overlap` more; without it not at all. It is in place as
+/// the previous one before the new one appears, so a process that sees the new one finds both.
+///
+/// # Errors
+/// When a file cannot be written; the keys are then as they were.
+pub fn exchange(
+    dir: &Path,
+    (current, previous): Exchanged,
+    now: DateTime<Utc>,
+    overlap: Option<TimeDelta>,
+) -> Result {
+    let in_use = key(dir, current)?;
+    let until = now + overlap.unwrap_or(TimeDelta::zero());
+    let line = format!("{} {}", hex(in_use), until.to_rfc3339_opts(SecondsFormat::Secs, true));
+    replace(dir, previous, &line)?;
+    replace(dir, current, &hex(fresh()))
 }
 
 fn write_draft(draft: &Path, line: &str) -> std::io::Result<()> {

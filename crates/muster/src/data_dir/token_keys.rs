@@ -1,14 +1,12 @@
 //! The keys of access tokens as files: `tokens.key` signs, `tokens.previous.key` still checks for a while.
 //!
-//! The previous key is in place before the new one appears, so a process that sees the new one finds both. Running
-//! services see the exchange by the file's number, which a rename changes.
+//! Running services see the exchange by the file's number, which a rename changes.
 
-use super::{folder, keys};
-use crate::failure::{Failure, Result};
-use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
-use muster_http::{KeyRing, TokenKeys, TokenSeed};
+use super::keys;
+use crate::failure::Result;
+use chrono::{DateTime, TimeDelta, Utc};
+use muster_http::{KeyRing, TokenKeys};
 use muster_reports::error::Error;
-use muster_reports::ids::hex;
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -36,7 +34,7 @@ impl TokenKeyFiles {
 
     fn read(&self) -> Result<TokenKeys> {
         let current = keys::key(&self.dir, CURRENT)?;
-        Ok(TokenKeys { current, previous: previous(&self.dir.join(PREVIOUS))? })
+        Ok(TokenKeys { current, previous: keys::previous(&self.dir.join(PREVIOUS))? })
     }
 }
 
@@ -58,27 +56,12 @@ impl KeyRing for TokenKeyFiles {
     }
 }
 
-/// `64 hex digits, a space, the time until when`.
-fn previous(path: &Path) -> Result<Option<(TokenSeed, DateTime<Utc>)>> {
-    let Some(text) = folder::secret(path)? else { return Ok(None) };
-    let parsed = text.trim_end().split_once(' ').and_then(|(digits, until)| {
-        Some((keys::parse(digits)?, DateTime::parse_from_rfc3339(until).ok()?.to_utc()))
-    });
-    parsed.map(Some).ok_or_else(|| {
-        Failure::new(format!("key {} is damaged: expected 64 hex digits, a space and a time", path.display()))
-    })
-}
-
-/// Puts a fresh key in place. The one that was in use checks tokens for `overlap` more; without it not at all.
+/// Puts a fresh key in place, as [`keys::exchange`].
 ///
 /// # Errors
 /// When a file cannot be written; the keys are then as they were.
 pub fn rotate(dir: &Path, now: DateTime<Utc>, overlap: Option<TimeDelta>) -> Result {
-    let current = keys::key(dir, CURRENT)?;
-    let until = now + overlap.unwrap_or(TimeDelta::zero());
-    let line = format!("{} {}", hex(current), until.to_rfc3339_opts(SecondsFormat::Secs, true));
-    keys::replace(dir, PREVIOUS, &line)?;
-    keys::replace(dir, CURRENT, &hex(keys::fresh()))
+    keys::exchange(dir, (CURRENT, PREVIOUS), now, overlap)
 }
 
 #[cfg(test)]

@@ -3,11 +3,22 @@
 use crate::commands::client::Created;
 use std::path::Path;
 
-/// Base URL, credentials, and lines for curl and for the published Python SDK.
-pub fn text(base_url: &str, user: &Created, application: &Created, dir: &Path) -> String {
+/// Base URL, a link that signs in to the console once, credentials, and lines for curl and for the published Python SDK.
+pub fn text(
+    base_url: &str,
+    console: Option<&str>,
+    user: &Created,
+    application: &Created,
+    dir: &Path,
+) -> String {
     let Created { id, secret, .. } = user;
+    let console = console.map_or_else(String::new, |link| {
+        format!(
+            "\nThe console: {base_url}/\nThis link signs in as the user below. It works once:\n\n  {link}\n"
+        )
+    });
     format!(
-        r#"
+        r#"{console}
 Serving {base_url} until Ctrl-C.
 
   user credential (may do everything)      {id}

@@ -19,7 +19,7 @@ fn demo(dir: &Path) -> (DemoArgs, Settings) {
     let mut settings = Settings::default();
     settings.data.dir = dir.to_path_buf();
     settings.server.listen = SocketAddr::from(([127, 0, 0, 1], 0));
-    (DemoArgs { once: true, listen: None, identities: 50, seed: 1 }, settings)
+    (DemoArgs { once: true, no_reports: false, listen: None, identities: 50, seed: 1 }, settings)
 }
 
 #[tokio::test]

@@ -9,15 +9,15 @@ use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
 /// A data directory with a snapshot of [`people`], and a service over it.
-struct Installation {
-    dir: tempfile::TempDir,
-    data: PathBuf,
+pub struct Installation {
+    pub dir: tempfile::TempDir,
+    pub data: PathBuf,
     source: String,
-    service: Serving,
+    pub service: Serving,
 }
 
 impl Installation {
-    fn new(workers: u32) -> Self {
+    pub fn new(workers: u32) -> Self {
         Self::with_settings(workers, "")
     }
 
@@ -36,18 +36,18 @@ impl Installation {
         Self { dir, data, source: source.as_str().unwrap().to_owned(), service }
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    pub fn command(&self, arguments: &[&str]) -> Command {
         let client: Vec<&str> = self.service.client.iter().map(String::as_str).collect();
         command(&self.data, &[&["report"], arguments, &client].concat())
     }
 
-    fn report(&self, arguments: &[&str]) -> Output {
+    pub fn report(&self, arguments: &[&str]) -> Output {
         self.command(arguments).output().unwrap()
     }
 }
 
 /// The id in `report ID is started`.
-fn started(line: &str) -> &str {
+pub fn started(line: &str) -> &str {
     let id = line.trim_end().strip_prefix("report ").and_then(|rest| rest.strip_suffix(" is started"));
     id.unwrap_or_else(|| panic!("{line:?} has no id"))
 }
@@ -94,7 +94,7 @@ fn arguments_are_what_the_definition_says() {
     // A number is a text too: a request in which somebody types one is valid.
     succeeds(&installation.report(&["run", "SEARCH_EXPORT", "--argument", "query=5", "--wait"]));
     let unknown = "0".repeat(32);
-    assert!(fails(&installation.report(&["result", &unknown]), 1).contains("there is no report"));
+    assert!(fails(&installation.report(&["result", &unknown]), 5).contains("there is no report"));
 }
 
 /// No worker: the report waits for ever.
@@ -128,7 +128,7 @@ fn an_interrupted_wait_says_that_the_report_runs_on() {
 }
 
 impl Installation {
-    fn muster(&self, arguments: &[&str]) -> Output {
+    pub fn muster(&self, arguments: &[&str]) -> Output {
         muster(&self.data, arguments)
     }
 
@@ -203,7 +203,7 @@ fn schedules_have_reports_run_and_refreshes_made() {
         "{list}"
     );
     succeeds(&installation.muster(&["schedule", "remove", "Refresh"]));
-    let gone = fails(&installation.muster(&["schedule", "show", "Refresh"]), 1);
+    let gone = fails(&installation.muster(&["schedule", "show", "Refresh"]), 5);
     assert!(gone.contains("there is no schedule \"Refresh\""), "{gone}");
     succeeds(&installation.muster(&["client", "disable", client]));
     succeeds(&installation.muster(&["schedule", "run", "New year"]));
@@ -303,7 +303,7 @@ fn files_are_held_and_expire() {
     let files = installation.results();
     assert_eq!(expire(&["--keep-days", "0", "--keep-last", "1"]), 1);
     assert_eq!(installation.results(), files / 3 * 2, "the held one and the newest stay");
-    let gone = fails(&installation.report(&["get", &ids[1]]), 1);
+    let gone = fails(&installation.report(&["get", &ids[1]]), 5);
     assert!(gone.contains("expired at") && gone.contains("its files are not kept any more"), "{gone}");
     let list = succeeds(&installation.report(&["list"]));
     assert!(list.contains("held: case 7") && list.contains("expired at 20"), "{list}");
@@ -311,7 +311,7 @@ fn files_are_held_and_expire() {
     succeeds(&installation.muster(&["check"]));
     succeeds(&installation.muster(&["report", "release", &ids[0]]));
     assert_eq!(expire(&["--keep-days", "0", "--keep-last", "1"]), 1);
-    let late = fails(&installation.muster(&["report", "hold", &ids[0], "--reason", "late"]), 1);
+    let late = fails(&installation.muster(&["report", "hold", &ids[0], "--reason", "late"]), 5);
     assert!(late.contains("expired at"), "{late}");
     assert_eq!(installation.results(), files / 3);
     succeeds(&installation.muster(&["check"]));

@@ -116,6 +116,7 @@ mod tests {
         assert_eq!((measured.bytes, measured.rows), (19, Rows::Counted(2)));
         assert_eq!(measured.sha256, "e8b0e89e1c88af0c6e2741854b35cbbfdc94776ee51c04effc446dc1e8624ba3");
         assert_eq!(measure(&b"a\r\n"[..], "csv").unwrap().rows, Rows::Counted(0));
+        assert_eq!(measure(&b"\xef\xbb\xbfa,b\r\n1,2\r\n"[..], "CSV").unwrap().rows, Rows::Counted(1));
         assert_eq!(measure(&b"{}\n{}\n"[..], "NDJSON").unwrap().rows, Rows::Counted(2));
         assert!(matches!(measure(&b"{}\n{}"[..], "NDJSON").unwrap().rows, Rows::Malformed(_)));
         assert_eq!(measure(&csv[..], "XLSX").unwrap().rows, Rows::Uncounted);

@@ -84,8 +84,24 @@ impl<'a> Canvas<'a> {
     }
 
     pub(super) fn text_width(&mut self, text: &str) -> f64 {
-        let (width, _) = self.setter.measure(&printable(text), Weight::Regular);
+        let width = self.setter.measure(&printable(text), Weight::Regular).line;
         rounded((width * TEXT / 1000.0).into())
+    }
+
+    /// A text on one line, or on two that are divided between words, the second one's end left out where it is too wide.
+    pub(super) fn divided(&mut self, text: &str, room: f64) -> Vec<String> {
+        if self.text_width(text) <= room {
+            return vec![text.to_owned()];
+        }
+        let ends = text.char_indices().filter(|(_, character)| " -_/.,:@".contains(*character));
+        let ends: Vec<usize> = ends.map(|(at, character)| at + character.len_utf8()).collect();
+        let first = ends.into_iter().rev().find(|end| self.text_width(text[..*end].trim_end()) <= room);
+        match first {
+            Some(end) if end < text.len() => {
+                vec![text[..end].trim_end().to_owned(), self.shortened(&text[end..], room)]
+            }
+            Some(_) | None => vec![self.shortened(text, room)],
+        }
     }
 
     /// A text that is not wider than the room, its end left out where it is.

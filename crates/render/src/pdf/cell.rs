@@ -6,8 +6,9 @@ use super::faces::Weight;
 use super::glyphs::Line;
 use super::typeset::{Typesetter, printable};
 
-/// Bytes of a text that are laid out before it is cut.
+/// Bytes of a text, and of a list, that are laid out before it is cut.
 const TEXT_BYTES_MAX: usize = 16 << 10;
+const LIST_BYTES_MAX: usize = 512 << 10;
 
 /// Removes the quotes of a field that was written for CSV. A field that begins with a quote is quoted.
 pub(super) fn unquote(field: &mut Vec<u8>, start: usize) {
@@ -38,7 +39,8 @@ pub(super) fn set<'a>(
     if whole.is_empty() {
         return (whole, Vec::new());
     }
-    let beginning = &whole[..whole.floor_char_boundary(TEXT_BYTES_MAX)];
+    let bytes_max = if list { LIST_BYTES_MAX } else { TEXT_BYTES_MAX };
+    let beginning = &whole[..whole.floor_char_boundary(bytes_max)];
     let lines = setter.set(beginning, Weight::Regular, width);
     if lines.len() <= lines_max && beginning.len() == whole.len() {
         return (whole, lines);

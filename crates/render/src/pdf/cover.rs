@@ -1,11 +1,10 @@
 //! The cover's pages: everything the cover says, in the order in which a reader asks.
 
+mod verify;
+
 use std::io::Write;
 
-use chrono::{DateTime, Utc};
-use muster_reports::caller::CallerKind;
-use muster_reports::cover::Cover;
-use muster_reports::message::Severity;
+use muster_reports::cover::{Breakdown, Cover};
 
 use super::chart;
 use super::document::Document;
@@ -16,21 +15,38 @@ use super::page::Role;
 use super::style::{ACCENT, BODY, INK, MUTED};
 use crate::chart::numbers::{grouped, number};
 use crate::chart::{Chart, ChartKind};
+use crate::cover as facts;
+use crate::cover::{duration, minute, second};
 
-/// Writes the cover and the charts.
+/// Where the document shows a column of the files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ColumnPlace {
+    /// As a column of the table.
+    Table,
+    /// In the heading above the rows of a group.
+    Heading,
+    /// Once above the table, because it is the same in every row.
+    Above,
+}
+
+/// Writes the cover and the charts. Columns that have no place are not in the document.
 pub(super) fn write<W: Write>(
     document: &mut Document<W>,
     cover: &Cover,
     charts: &[Chart],
+    places: &[(String, ColumnPlace)],
 ) -> Result<(), PdfError> {
     let mut flow = Flow::new(document);
     title(&mut flow, cover)?;
+    shown(&mut flow, cover, places)?;
     warnings(&mut flow, cover)?;
     request(&mut flow, cover)?;
     data(&mut flow, cover)?;
     reconciliation(&mut flow, cover)?;
     draw_charts(&mut flow, charts)?;
     files(&mut flow, cover)?;
+    columns(&mut flow, cover, places)?;
+    verify::write(&mut flow, cover)?;
     flow.finish()
 }
 
@@ -41,23 +57,61 @@ fn title<W: Write>(flow: &mut Flow<'_, W>, cover: &Cover) -> Result<(), PdfError
     flow.sheet.end();
     flow.text(Role::P, &cover.tenant, Weight::Regular, 10.0, MUTED)?;
     flow.space(1.0);
-    flow.text(Role::H1, &cover.report.name, Weight::Bold, 24.0, INK)?;
+    let title = flow.document.settings.title.clone();
+    flow.text(Role::H1, &title, Weight::Bold, 22.0, INK)?;
     let line = format!(
         "Requested by {} \u{b7} completed {} \u{b7} data as of {}",
         cover.requester.name,
-        moment(cover.completed),
-        moment(cover.snapshot.created)
+        minute(cover.completed),
+        minute(cover.snapshot.created)
     );
     flow.text(Role::P, &line, Weight::Regular, 10.0, MUTED)?;
     flow.space(8.0);
     let excluded: u64 = cover.reconciliation.excluded.iter().map(|count| count.rows).sum();
+    let refused: u64 = cover.snapshot.sources.iter().map(|source| source.rejected).sum();
     flow.figures(&[
         ("Rows reported", grouped(cover.reconciliation.reported)),
         ("Population", grouped(cover.reconciliation.population)),
         ("Left out, with reasons", grouped(excluded)),
+        ("Refused records", grouped(refused)),
         ("Sources read", grouped(cover.snapshot.sources.len() as u64)),
         ("Age of the data at request", duration(cover.snapshot.age_seconds)),
     ])
+}
+
+/// What the document has of the report, and what only the other files have.
+fn shown<W: Write>(
+    flow: &mut Flow<'_, W>,
+    cover: &Cover,
+    places: &[(String, ColumnPlace)],
+) -> Result<(), PdfError> {
+    let reconciliation = &cover.reconciliation;
+    if reconciliation.reported == 0 {
+        let text = format!("No rows: none found among {}.", grouped(reconciliation.population));
+        flow.text(Role::P, &text, Weight::Bold, 11.0, INK)?;
+        flow.space(4.0);
+    }
+    let missing: Vec<&str> = cover
+        .columns
+        .iter()
+        .filter(|column| place_of(places, &column.name).is_none())
+        .map(|column| column.label.as_str())
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let (of, all) = (cover.columns.len() - missing.len(), cover.columns.len());
+    let others = if has_csv(cover) { "Only in the CSV file" } else { "Not shown" };
+    flow.paragraph(&format!("This document shows {of} of {all} columns. {others}: {}.", missing.join(", ")))
+}
+
+/// Whether the result has a CSV file, which has all columns.
+fn has_csv(cover: &Cover) -> bool {
+    cover.files.iter().any(|file| file.format == "CSV")
+}
+
+fn place_of(places: &[(String, ColumnPlace)], name: &str) -> Option<ColumnPlace> {
+    places.iter().find(|(known, _)| known == name).map(|(_, place)| *place)
 }
 
 fn warnings<W: Write>(flow: &mut Flow<'_, W>, cover: &Cover) -> Result<(), PdfError> {
@@ -66,11 +120,7 @@ fn warnings<W: Write>(flow: &mut Flow<'_, W>, cover: &Cover) -> Result<(), PdfEr
     }
     flow.heading("What a reader must know", 30.0)?;
     for message in &cover.messages {
-        let kind = match message.severity {
-            Severity::Info => "Note",
-            Severity::Warn => "Warning",
-            Severity::Error => "Error",
-        };
+        let kind = facts::severity(message.severity);
         flow.notice(&format!("{kind}: {} ({})", message.text, message.key))?;
     }
     Ok(())
@@ -78,39 +128,8 @@ fn warnings<W: Write>(flow: &mut Flow<'_, W>, cover: &Cover) -> Result<(), PdfEr
 
 fn request<W: Write>(flow: &mut Flow<'_, W>, cover: &Cover) -> Result<(), PdfError> {
     flow.heading("Request", 60.0)?;
-    let requester = &cover.requester;
-    let credential = match requester.credential {
-        CallerKind::User => "personal access token",
-        CallerKind::Application => "application client",
-    };
-    let report = &cover.report;
-    let origin = if report.built_in { "built in" } else { "custom" };
-    let mut pairs = vec![
-        pair("Report", &format!("{}, version {}, {origin}", report.id, report.version)),
-        pair("Requested by", &requester.name),
-        pair("Definition", &format!("SHA-256 {}", report.digest)),
-        pair("Identity", requester.identity_id.as_deref().unwrap_or("none: an application")),
-        pair("Tenant", &cover.tenant),
-        pair("Credential", &format!("{credential}, client {}", requester.client_id)),
-        pair("Task", cover.task_id.as_str()),
-        pair("Data scope", &requester.data_scope),
-        pair("Submitted", &moment(cover.submitted)),
-        pair("Started", &moment(cover.started)),
-        pair("Completed", &moment(cover.completed)),
-        pair("Program", &format!("Muster {}", cover.product_version)),
-    ];
-    match &cover.arguments {
-        serde_json::Value::Object(arguments) => {
-            for (name, value) in arguments {
-                pairs.push(pair(&format!("Argument {name}"), &plain(value)));
-            }
-        }
-        serde_json::Value::Null => {}
-        other @ (serde_json::Value::Bool(_)
-        | serde_json::Value::Number(_)
-        | serde_json::Value::String(_)
-        | serde_json::Value::Array(_)) => pairs.push(pair("Arguments", &plain(other))),
-    }
+    let mut pairs = facts::request(cover);
+    pairs.extend(facts::arguments(cover));
     flow.pairs(&pairs)?;
     flow.subheading("Effective query", 24.0)?;
     flow.paragraph(&cover.effective_query)
@@ -123,30 +142,29 @@ fn data<W: Write>(flow: &mut Flow<'_, W>, cover: &Cover) -> Result<(), PdfError>
         pair("Snapshot", &snapshot.id),
         pair(
             "Published",
-            &format!("{}, {} old at request", moment(snapshot.created), duration(snapshot.age_seconds)),
+            &format!("{}, {} old at request", second(snapshot.created), duration(snapshot.age_seconds)),
         ),
     ])?;
     flow.space(8.0);
     let fields = [
-        left("Source", 2.0),
-        left("Id", 2.0),
-        left("Type", 1.2),
-        left("Authoritative", 1.4),
-        left("Last aggregation", 1.8),
-        left("Mode", 0.7),
-        left("Complete", 1.7),
-        right("Total stated", 1.0),
-        right("Read", 1.0),
-        right("Rejected", 1.0),
-        right("Loaded", 1.0),
+        left("Source", 1.8),
+        left("Type", 0.85),
+        left("Authoritative", 1.3),
+        left("Last aggregation", 1.28),
+        left("Complete", 1.2),
+        right("Total stated", 0.75),
+        right("Read", 0.8),
+        right("Refused", 0.85),
+        right("Loaded", 0.8),
     ];
     let mut rows = Vec::new();
     for source in &snapshot.sources {
+        let mode = source.mode.as_str();
         let complete = match (source.complete, &source.remark) {
-            (true, None) => "yes".to_owned(),
-            (true, Some(remark)) => format!("yes; {remark}"),
-            (false, None) => "no".to_owned(),
-            (false, Some(remark)) => format!("no: {remark}"),
+            (true, None) => format!("yes, {mode}"),
+            (true, Some(remark)) => format!("yes, {mode}; {remark}"),
+            (false, None) => format!("no, {mode}"),
+            (false, Some(remark)) => format!("no, {mode}: {remark}"),
         };
         let authoritative = match (source.authoritative, &source.profile) {
             (true, Some(profile)) => format!("yes: {profile}"),
@@ -154,12 +172,10 @@ fn data<W: Write>(flow: &mut Flow<'_, W>, cover: &Cover) -> Result<(), PdfError>
             (false, _) => "no".to_owned(),
         };
         rows.push(vec![
-            source.name.clone(),
-            source.id.as_str().to_owned(),
+            format!("{}\n{}", source.name, source.id.as_str()),
             source.kind.clone(),
             authoritative,
-            moment(source.ended),
-            source.mode.as_str().to_owned(),
+            minute(source.ended),
             complete,
             source.reported_total.map(grouped).unwrap_or_default(),
             grouped(source.read),
@@ -170,25 +186,45 @@ fn data<W: Write>(flow: &mut Flow<'_, W>, cover: &Cover) -> Result<(), PdfError>
     flow.grid(&fields, &rows, 1.0)
 }
 
+/// The steps on the left, and the breakdowns on the right if they fit there.
 fn reconciliation<W: Write>(flow: &mut Flow<'_, W>, cover: &Cover) -> Result<(), PdfError> {
     let reconciliation = &cover.reconciliation;
-    flow.heading("Reconciliation", 80.0)?;
     let fields = [left("Step", 3.0), right("Rows", 1.0)];
-    let mut rows = vec![vec!["Population, counted by itself".to_owned(), grouped(reconciliation.population)]];
-    for excluded in &reconciliation.excluded {
-        rows.push(vec![format!("less: {}", excluded.label), grouped(excluded.rows)]);
-    }
-    rows.push(vec!["Expected".to_owned(), grouped(reconciliation.expected)]);
-    rows.push(vec!["Reported".to_owned(), grouped(reconciliation.reported)]);
-    flow.grid(&fields, &rows, 0.5)?;
-    for breakdown in &reconciliation.subtotals {
-        flow.subheading(&format!("Reported rows by {}", breakdown.by), 40.0)?;
+    let steps: Vec<Vec<String>> =
+        facts::steps(reconciliation).into_iter().map(|(step, rows)| vec![step, grouped(rows)]).collect();
+    let parts = [left("Part", 3.0), right("Rows", 1.0)];
+    let breakdown = |breakdown: &Breakdown| {
         let mut rows: Vec<Vec<String>> =
             breakdown.parts.iter().map(|part| vec![part.label.clone(), grouped(part.rows)]).collect();
         rows.push(vec!["Sum".to_owned(), grouped(breakdown.parts.iter().map(|part| part.rows).sum())]);
-        let fields = [left("Part", 3.0), right("Rows", 1.0)];
-        flow.grid(&fields, &rows, 0.5)?;
+        (format!("Reported rows by {}", breakdown.by), rows)
+    };
+    let breakdowns: Vec<_> = reconciliation.subtotals.iter().map(breakdown).collect();
+    flow.half(Some(1));
+    let mut height = flow.grid_height(&fields, &steps, 1.0);
+    let beside: f32 =
+        breakdowns.iter().map(|(_, rows)| SUBHEADING + flow.grid_height(&parts, rows, 1.0)).sum();
+    height = height.max(beside);
+    let side_by_side = height + 40.0 <= flow.page_room();
+    flow.half(None);
+    flow.heading("Reconciliation", if side_by_side { height } else { 80.0 })?;
+    let top = flow.y;
+    if side_by_side {
+        flow.half(Some(0));
     }
+    flow.grid(&fields, &steps, 1.0)?;
+    let bottom = flow.y;
+    if side_by_side && !breakdowns.is_empty() {
+        flow.half(Some(1));
+        // A subheading has some space above it.
+        flow.y = top - 6.0;
+    }
+    for (title, rows) in &breakdowns {
+        flow.subheading(title, 40.0)?;
+        flow.grid(&parts, rows, 1.0)?;
+    }
+    flow.half(None);
+    flow.y = flow.y.max(bottom);
     Ok(())
 }
 
@@ -206,11 +242,11 @@ fn draw_charts<W: Write>(flow: &mut Flow<'_, W>, charts: &[Chart]) -> Result<(),
         for (chart, _) in pair {
             let numbers = numbers(chart);
             let below = flow.grid_height(&numbers.fields(), &numbers.rows, 1.0) + 34.0;
-            height = height.max(SUBHEADING + chart::height(chart) + BELOW_CHART + below);
+            height = height.max(SUBHEADING + chart::height(chart, flow.room()) + BELOW_CHART + below);
         }
         flow.half(None);
         let side_by_side = height + 40.0 <= flow.page_room();
-        let follows = if side_by_side { height } else { chart::height(&pair[0].0) + SUBHEADING };
+        let follows = if side_by_side { height } else { chart::height(&pair[0].0, flow.room()) + SUBHEADING };
         if first {
             flow.heading("Charts", follows)?;
         }
@@ -281,7 +317,7 @@ fn draw_chart<W: Write>(
     hidden: usize,
     part: f32,
 ) -> Result<(), PdfError> {
-    flow.subheading(&chart.title, chart::height(chart))?;
+    flow.subheading(&chart.title, chart::height(chart, flow.room()))?;
     flow.chart(chart)?;
     let numbers = numbers(chart);
     flow.grid(&numbers.fields(), &numbers.rows, part)?;
@@ -327,44 +363,41 @@ fn files<W: Write>(flow: &mut Flow<'_, W>, cover: &Cover) -> Result<(), PdfError
             flow.paragraph(&format!("Cells of CSV that a spreadsheet would take for a formula {state}."))?;
         }
     }
+    Ok(())
+}
+
+/// Every column of the files, and where this document has it.
+fn columns<W: Write>(
+    flow: &mut Flow<'_, W>,
+    cover: &Cover,
+    places: &[(String, ColumnPlace)],
+) -> Result<(), PdfError> {
     flow.heading("Columns", 50.0)?;
-    let fields = [left("Label", 1.4), left("Name", 1.4), left("Meaning", 4.0), left("Origin", 1.2)];
+    let fields = [
+        left("Label", 1.4),
+        left("Name", 1.3),
+        left("Meaning", 3.6),
+        left("Origin", 1.0),
+        left("In this document", 1.1),
+    ];
+    let absent = if has_csv(cover) { "only in the CSV file" } else { "not shown" };
     let rows: Vec<Vec<String>> = cover
         .columns
         .iter()
         .map(|column| {
-            vec![column.label.clone(), column.name.clone(), column.meaning.clone(), column.origin.clone()]
+            let place = match place_of(places, &column.name) {
+                Some(ColumnPlace::Table) => "column",
+                Some(ColumnPlace::Heading) => "above its rows",
+                Some(ColumnPlace::Above) => "above the table",
+                None => absent,
+            };
+            let texts = [&column.label, &column.name, &column.meaning, &column.origin];
+            texts.into_iter().cloned().chain([place.to_owned()]).collect()
         })
         .collect();
-    flow.grid(&fields, &rows, 1.0)?;
-    flow.heading("How to verify", 20.0)?;
-    flow.paragraph(&cover.how_to_verify)
+    flow.grid(&fields, &rows, 1.0)
 }
 
 fn pair(name: &str, value: &str) -> (String, String) {
     (name.to_owned(), value.to_owned())
-}
-
-/// A value of an argument as text: JSON, but a text without its quotes.
-fn plain(value: &serde_json::Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
-}
-
-fn moment(time: DateTime<Utc>) -> String {
-    time.format("%Y-%m-%d %H:%M:%S UTC").to_string()
-}
-
-/// An age in its two largest units.
-fn duration(seconds: i64) -> String {
-    let seconds = seconds.max(0);
-    let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
-    if days > 0 {
-        format!("{days} d {hours} h")
-    } else if hours > 0 {
-        format!("{hours} h {minutes} min")
-    } else if minutes > 0 {
-        format!("{minutes} min {} s", seconds % 60)
-    } else {
-        format!("{seconds} s")
-    }
 }

@@ -91,6 +91,7 @@ pub(super) struct Document<W: Write> {
     begun: Vec<(usize, usize)>,
     cover: Pages,
     table: Pages,
+    size: (f32, f32),
     root: Ref,
     resources: Ref,
     tree_root: Ref,
@@ -111,6 +112,7 @@ impl<W: Write> Document<W> {
         let mut document = Self {
             objects,
             setter,
+            size: settings.paper.landscape(),
             settings: Arc::new(settings),
             opened: Vec::new(),
             begun: Vec::new(),
@@ -130,7 +132,12 @@ impl<W: Write> Document<W> {
 
     /// Width and height of a page.
     pub(super) fn size(&self) -> (f32, f32) {
-        self.settings.paper.landscape()
+        self.size
+    }
+
+    /// Decides the width and height of the pages, before the first of them.
+    pub(super) fn set_size(&mut self, size: (f32, f32)) {
+        self.size = size;
     }
 
     /// Opens an element that may continue over pages, after what is on the page so far. Returns its place.

@@ -7,8 +7,8 @@ use super::chart;
 use super::document::{COVER, Document, Part};
 use super::error::PdfError;
 use super::faces::Weight;
+use super::furniture::furniture;
 use super::glyphs::Line;
-use super::layout::furniture;
 use super::page::{Align, Kid, Parent, Role, Sheet};
 use super::style::{
     ACCENT, BODY, BOTTOM, HEAD, INK, MARGIN, MUTED, RULE, Rgb, STRONG_RULE, TOP, WARNING, WARNING_EDGE,
@@ -16,9 +16,9 @@ use super::style::{
 use super::typeset::printable;
 use crate::chart::Chart;
 
-const LEADING: f32 = 1.35;
+const LEADING: f32 = 1.3;
 const ASCENT: f32 = 1.0;
-const PAD: f32 = 3.2;
+const PAD: f32 = 2.6;
 /// Between the halves of the width.
 const HALF_GAP: f32 = 26.0;
 /// The height of a heading inside a section.
@@ -77,6 +77,11 @@ impl<'d, W: Write> Flow<'d, W> {
         };
     }
 
+    /// The width that is filled.
+    pub(super) fn room(&self) -> f32 {
+        self.room
+    }
+
     /// The most height that anything can have.
     pub(super) fn page_room(&self) -> f32 {
         self.bottom() - TOP
@@ -93,8 +98,9 @@ impl<'d, W: Write> Flow<'d, W> {
 
     /// Ends the page and begins the next.
     fn end_page(&mut self) -> Result<(), PdfError> {
+        let size = self.document.size();
         let Document { setter, settings, .. } = &mut *self.document;
-        furniture(setter, settings, &mut self.sheet, Part::Cover, self.page);
+        furniture(setter, settings, &mut self.sheet, size, Part::Cover, self.page);
         let page = self.document.finish_page(Part::Cover, &self.sheet)?;
         for title in self.titles.drain(..) {
             self.document.bookmark(&title, Part::Cover, page);
@@ -193,10 +199,21 @@ impl<'d, W: Write> Flow<'d, W> {
         Ok(())
     }
 
-    /// Large numbers with their names, side by side: a table of one row.
+    /// Large numbers with their names, side by side: tables of one row.
     pub(super) fn figures(&mut self, figures: &[(&str, String)]) -> Result<(), PdfError> {
-        const HEIGHT: f32 = 46.0;
-        const GAP: f32 = 10.0;
+        const WIDTH_MIN: f32 = 110.0;
+        // On a narrow page, they are on two lines.
+        let rows = if self.room / count(figures) < WIDTH_MIN { 2 } else { 1 };
+        for row in figures.chunks(figures.len().div_ceil(rows).max(1)) {
+            self.figure_row(row)?;
+        }
+        self.y += 4.0;
+        Ok(())
+    }
+
+    fn figure_row(&mut self, figures: &[(&str, String)]) -> Result<(), PdfError> {
+        const HEIGHT: f32 = 44.0;
+        const GAP: f32 = 8.0;
         self.need(HEIGHT)?;
         let width = (self.room + GAP) / count(figures) - GAP;
         let table = self.document.open_on(&self.sheet, "Table", COVER);
@@ -216,21 +233,21 @@ impl<'d, W: Write> Flow<'d, W> {
                 let lines = self.document.setter.set(text, weight, f32::INFINITY);
                 // A value that is wider than its box is made smaller.
                 let wide = lines[0].width * size / 1000.0;
-                let size = if wide > width - 20.0 { size * (width - 20.0) / wide } else { size };
+                let size = if wide > width - 16.0 { (size * (width - 16.0) / wide).max(7.0) } else { size };
                 let element = self.sheet.element(role, Parent::Here(row));
                 self.sheet.begin(element);
-                let at = (left + 10.0, self.y + down);
+                let at = (left + 8.0, self.y + down);
                 self.sheet.text(&mut self.document.setter, text, &lines[0], size, at, colour);
                 self.sheet.end();
             }
         }
-        self.y += HEIGHT + 10.0;
+        self.y += HEIGHT + GAP;
         Ok(())
     }
 
     /// Names and their values, two pairs on a line.
     pub(super) fn pairs(&mut self, pairs: &[(String, String)]) -> Result<(), PdfError> {
-        const NAME: f32 = 96.0;
+        const NAME: f32 = 120.0;
         const GAP: f32 = 20.0;
         let half = (self.room - GAP) / 2.0;
         let table = self.document.open_on(&self.sheet, "Table", COVER);
@@ -410,7 +427,7 @@ impl<'d, W: Write> Flow<'d, W> {
 
     /// A chart that was checked and shortened, with its alternative text.
     pub(super) fn chart(&mut self, chart: &Chart) -> Result<(), PdfError> {
-        let (width, height) = (self.room, chart::height(chart));
+        let (width, height) = (self.room, chart::height(chart, self.room));
         self.need(height)?;
         let bounds = [self.left, self.y, self.left + width, self.y + height];
         let role = Role::Figure { alternative: chart.description.clone(), bounds };

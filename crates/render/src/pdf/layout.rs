@@ -2,38 +2,69 @@
 //!
 //! A thread sets rows and draws pages with fonts of its own ([`PageTools`]), which are those in the program. What needs
 //! another font, or a glyph that has no number yet, is done again by the writer, in the order of the rows.
+//!
+//! A row that is higher than a few lines is set as several slices, which follow one another without a gap. So it may go on
+//! on the next page, and no list has to be cut.
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
 use super::cell;
-use super::columns::Fitted;
 use super::compose::{PageNumbers, PageObjects, compose};
+use super::density::Density;
 use super::document::Part;
 use super::faces::Weight;
 use super::fonts::FontSet;
-use super::glyphs::{Line, advance};
+use super::furniture::furniture;
+use super::glyphs::Line;
+use super::group::{GroupForm, SetGroup};
 use super::objects::Deflater;
 use super::page::{Align, Kid, Parent, Role, Sheet};
 use super::settings::PdfSettings;
-use super::style::{
-    ACCENT, BOTTOM, CELL_ABOVE, CELL_SIDE, FOOTER, HEAD, HEADER_BASELINE, INK, MARGIN, MUTED, RULE, SMALL,
-    STRONG_RULE, TOP,
-};
+use super::style::{ACCENT, CELL_SIDE, HEAD, INK, MARGIN, MUTED, RULE, STRONG_RULE, TOP};
 use super::texts::Texts;
 use super::typeset::{Typesetter, printable};
 use super::usage::Usage;
 
-/// Distance of baselines, in sizes of the text.
-const LEADING: f32 = 1.25;
 /// Distance of the first baseline from the upper edge of the text, in sizes of the text.
 const ASCENT: f32 = 0.95;
-/// How many times as many lines a text may have as a list of values: its end may be what tells it from others.
-const TEXT_LINES: usize = 3;
+/// Most lines of a slice, and so of what stays free at the end of a page.
+const SLICE_LINES: usize = 8;
+/// What the first column says where a row goes on.
+const CONTINUED: &str = "(continued)";
 /// The name of the form with the header that is repeated.
 pub(super) const HEAD_FORM: &str = "Head";
-/// Size of the heading above the table.
-pub(super) const HEADING: f32 = 13.0;
+
+/// A column of the table: its name for people, what is known of it from its type, the place of its texts among those of
+/// a row, and its width.
+#[derive(Debug, Clone)]
+pub(super) struct ColumnForm {
+    pub(super) label: String,
+    pub(super) kind: ColumnKind,
+    pub(super) place: usize,
+    pub(super) width: f32,
+}
+
+/// What is known of a column from its type.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct ColumnKind {
+    pub(super) list: bool,
+    pub(super) number: bool,
+    pub(super) time: bool,
+}
+
+/// What the table looks like.
+#[derive(Debug, Clone)]
+pub(super) struct TableForm {
+    pub(super) columns: Vec<ColumnForm>,
+    pub(super) group: Option<GroupForm>,
+    /// Texts of a row, those that no column shows counted.
+    pub(super) texts: usize,
+    pub(super) density: Density,
+    /// Width and height of a page.
+    pub(super) page: (f32, f32),
+}
 
 /// A column as it is drawn.
 struct TableColumn {
@@ -41,24 +72,19 @@ struct TableColumn {
     lines: Vec<Line>,
     left: f32,
     width: f32,
+    place: usize,
     list: bool,
     align: Align,
-}
-
-/// What is known of a column from its type.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct ColumnKind {
-    pub(super) list: bool,
-    pub(super) number: bool,
 }
 
 /// How the table is set and drawn. It is the same for all of its pages.
 pub(super) struct TableLayout {
     columns: Vec<TableColumn>,
-    size: f32,
+    group: Option<GroupForm>,
+    texts: usize,
+    density: Density,
+    page: (f32, f32),
     pub(super) head_height: f32,
-    lines_max: usize,
-    text_lines_max: usize,
     settings: Arc<PdfSettings>,
 }
 
@@ -80,33 +106,49 @@ pub(super) struct SetRows {
     pub(super) rows: Vec<SetRow>,
 }
 
-/// One row on lines.
+/// One row on lines, or a slice of it.
 pub(super) struct SetRow {
+    /// Its place among the rows of the texts.
+    pub(super) source: usize,
+    /// Whether it goes on with the row before.
+    pub(super) continues: bool,
+    /// Whether its last lines are in the next slice.
+    goes_on: bool,
     cells: Vec<SetCell>,
     /// Lines of its tallest cell, at least one.
     tallest: usize,
-    /// Its elements: itself, and the cells that are not empty.
-    pub(super) elements: usize,
+    /// The heading of its group, in a table that is grouped.
+    pub(super) group: Option<Arc<SetGroup>>,
     /// Whether its characters are all in the fonts of the program, so that any thread can set and draw it.
     pub(super) anywhere: bool,
 }
 
 struct SetCell {
     /// The text, where it is not the one that was given.
-    own: Option<String>,
+    own: Option<Arc<str>>,
     lines: Vec<Line>,
+}
+
+impl SetRow {
+    /// Its elements where it begins on a page: itself, and the cells that are not empty.
+    fn elements(&self) -> usize {
+        1 + self.cells.iter().filter(|cell| !cell.lines.is_empty()).count()
+    }
 }
 
 impl SetRows {
     /// The text of a row, to be set again.
-    pub(super) fn texts_of(&self, row: usize) -> Texts {
-        let count = self.rows[row].cells.len();
-        self.texts.part(row * count..(row + 1) * count)
+    pub(super) fn texts_of(&self, source: usize, texts: usize) -> Texts {
+        self.texts.part(source * texts..(source + 1) * texts)
     }
 }
 
-/// Rows that are drawn one below the other.
-pub(super) type Piece = (Arc<SetRows>, Range<usize>);
+/// What is drawn below one another.
+pub(super) enum Piece {
+    Rows(Arc<SetRows>, Range<usize>),
+    /// The heading of a group, and whether it only repeats one of a page before.
+    Group(Arc<SetGroup>, bool),
+}
 
 /// A page of the table after the first.
 pub(super) struct PagePlan {
@@ -121,74 +163,111 @@ pub(super) struct PagePlan {
     pub(super) numbers: PageNumbers,
 }
 
+/// How many elements each row that is drawn for these pieces has, in order. A slice that follows its row on the same page
+/// is part of that row, and has none.
+pub(super) fn elements(pieces: &[Piece]) -> Vec<usize> {
+    let mut all = Vec::new();
+    for piece in pieces {
+        match piece {
+            Piece::Group(_, again) => all.extend((!again).then_some(2)),
+            Piece::Rows(set, rows) => {
+                for row in &set.rows[rows.clone()] {
+                    if !row.continues || all.is_empty() {
+                        all.push(row.elements());
+                    }
+                }
+            }
+        }
+    }
+    all
+}
+
+/// Whether any thread can draw these pieces.
+pub(super) fn are_drawn_anywhere(pieces: &[Piece]) -> bool {
+    pieces.iter().all(|piece| match piece {
+        Piece::Rows(set, rows) => set.rows[rows.clone()].iter().all(|row| row.anywhere),
+        // The rows below it are not drawn anywhere either if it is not.
+        Piece::Group(..) => true,
+    })
+}
+
 impl TableLayout {
-    /// The layout for columns with these labels, kinds and widths.
-    pub(super) fn new(
-        setter: &mut Typesetter,
-        settings: Arc<PdfSettings>,
-        labels: &[String],
-        kinds: &[ColumnKind],
-        fitted: &Fitted,
-    ) -> Self {
+    /// The layout for a table of this form.
+    pub(super) fn new(setter: &mut Typesetter, settings: Arc<PdfSettings>, form: TableForm) -> Self {
+        let TableForm { columns: forms, group, texts, density, page } = form;
         let mut left = MARGIN;
-        let mut columns = Vec::with_capacity(labels.len());
-        let size = fitted.size;
-        for ((label, kind), width) in labels.iter().zip(kinds).zip(&fitted.widths) {
-            let label = printable(label).into_owned();
-            let lines = setter.set(&label, Weight::Bold, inner(*width, size));
-            let align = if kind.number { Align::Right } else { Align::Left };
-            columns.push(TableColumn { label, lines, left, width: *width, list: kind.list, align });
+        let mut columns = Vec::with_capacity(forms.len());
+        for form in forms {
+            let label = printable(&form.label).into_owned();
+            let lines = setter.set(&label, Weight::Bold, inner(form.width, density.size));
+            let align = if form.kind.number { Align::Right } else { Align::Left };
+            let (width, place, list) = (form.width, form.place, form.kind.list);
+            columns.push(TableColumn { label, lines, left, width, place, list, align });
             left += width;
         }
         let tallest = columns.iter().map(|column| column.lines.len()).max().unwrap_or(1).max(1);
-        let head_height = height(tallest, size) + 2.0;
-        let (_, page_height) = settings.paper.landscape();
-        // A row fits on a page whose header is as tall as it is.
-        let room = page_height - TOP - BOTTOM - head_height - HEADING * 2.0;
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "some tens of lines")]
-        let fits = ((room - 2.0 * CELL_ABOVE) / (size * LEADING)).floor().max(1.0) as usize;
-        let lines_max = settings.cell_lines_max as usize;
-        Self {
-            columns,
-            size,
-            head_height,
-            lines_max: lines_max.clamp(1, fits),
-            text_lines_max: (TEXT_LINES * lines_max).clamp(1, fits),
-            settings,
-        }
+        let head_height = density.height(count(tallest)) + 2.0;
+        Self { columns, group, texts: texts.max(1), density, page, head_height, settings }
     }
 
-    /// The number of columns.
-    pub(super) fn columns(&self) -> usize {
-        self.columns.len()
+    /// The width of the table.
+    fn width(&self) -> f32 {
+        self.page.0 - 2.0 * MARGIN
     }
 
-    /// The height of a row.
+    /// Texts of a row.
+    pub(super) fn texts(&self) -> usize {
+        self.texts
+    }
+
+    /// The height of a row, or of a slice.
     pub(super) fn row_height(&self, row: &SetRow) -> f32 {
-        height(row.tallest, self.size)
+        let above = if row.continues { 0.0 } else { self.density.above };
+        let below = if row.goes_on { 0.0 } else { self.density.above };
+        count(row.tallest) * self.density.leading + above + below
     }
 
     /// Sets rows on lines.
     pub(super) fn set(&self, setter: &mut Typesetter, texts: Texts) -> SetRows {
-        let count = self.columns.len().max(1);
-        let mut rows = Vec::with_capacity(texts.len() / count);
-        for row in 0..texts.len() / count {
+        let count = texts.len() / self.texts;
+        let mut rows = Vec::with_capacity(count);
+        let mut group: Option<Arc<SetGroup>> = None;
+        for row in 0..count {
+            let text = |place: usize| texts.cell(row * self.texts + place);
             setter.faces.lacks_characters = false;
-            let mut cells = Vec::with_capacity(count);
-            for (place, column) in self.columns.iter().enumerate() {
-                let width = inner(column.width, self.size);
-                let lines_max = if column.list { self.lines_max } else { self.text_lines_max };
-                let text = texts.cell(row * count + place);
-                let (text, lines) = cell::set(setter, text, column.list, width, lines_max);
-                let own = match text {
-                    std::borrow::Cow::Borrowed(_) => None,
-                    std::borrow::Cow::Owned(text) => Some(text),
+            let mut cells = Vec::with_capacity(self.columns.len());
+            for column in &self.columns {
+                let width = inner(column.width, self.density.size);
+                let most =
+                    if column.list { self.settings.list_lines_max } else { self.settings.text_lines_max };
+                let (shown, lines) =
+                    cell::set(setter, text(column.place), column.list, width, most.max(1) as usize);
+                let own = match shown {
+                    Cow::Borrowed(_) => None,
+                    Cow::Owned(text) => Some(text.into()),
                 };
                 cells.push(SetCell { own, lines });
             }
-            let tallest = cells.iter().map(|cell| cell.lines.len()).max().unwrap_or(1).max(1);
-            let elements = 1 + cells.iter().filter(|cell| !cell.lines.is_empty()).count();
-            rows.push(SetRow { cells, tallest, elements, anywhere: !setter.faces.lacks_characters });
+            let mut anywhere = !setter.faces.lacks_characters;
+            if let Some(form) = &self.group {
+                let key = text(form.key);
+                if group.as_ref().is_none_or(|known| known.key != key) {
+                    group = Some(Arc::new(form.set(setter, text, self.width(), self.density)));
+                }
+                anywhere &= group.as_ref().is_some_and(|group| group.anywhere);
+            }
+            push_slices(
+                &mut rows,
+                SetRow {
+                    source: row,
+                    continues: false,
+                    goes_on: false,
+                    tallest: 1,
+                    cells,
+                    group: group.clone(),
+                    anywhere,
+                },
+            );
         }
         SetRows { texts, rows }
     }
@@ -217,8 +296,7 @@ impl TableLayout {
         sheet: &Sheet,
         plan: &PagePlan,
     ) -> std::io::Result<PageObjects> {
-        let size = self.settings.paper.landscape();
-        compose(deflater, sheet, &plan.numbers, size, |open| {
+        compose(deflater, sheet, &plan.numbers, self.page, |open| {
             assert_eq!(open, plan.body, "rows are in the body");
             plan.body_number
         })
@@ -228,23 +306,22 @@ impl TableLayout {
     pub(super) fn page(&self, setter: &mut Typesetter, plan: &PagePlan) -> (Sheet, u64) {
         let mut sheet = self.begin_page();
         let top = TOP + self.head_height;
-        let replaced = self.rows(setter, &mut sheet, top, plan.body, &plan.pieces);
-        furniture(setter, &self.settings, &mut sheet, Part::Table, plan.number);
+        let replaced = self.pieces(setter, &mut sheet, top, plan.body, &plan.pieces);
+        furniture(setter, &self.settings, &mut sheet, self.page, Part::Table, plan.number);
         (sheet, replaced)
     }
 
     /// A page after the first, with the header.
     pub(super) fn begin_page(&self) -> Sheet {
-        let (_, page_height) = self.settings.paper.landscape();
-        let mut sheet = Sheet::new(page_height);
+        let mut sheet = Sheet::new(self.page.1);
         sheet.begin_furniture();
         sheet.form(HEAD_FORM, (0.0, TOP));
         sheet.end();
         sheet
     }
 
-    /// Draws rows, in a body, one below the other; says in how many cells a character was replaced.
-    pub(super) fn rows(
+    /// Draws rows and headings, in a body, one below the other; says in how many cells a character was replaced.
+    pub(super) fn pieces(
         &self,
         setter: &mut Typesetter,
         sheet: &mut Sheet,
@@ -252,56 +329,118 @@ impl TableLayout {
         body: usize,
         pieces: &[Piece],
     ) -> u64 {
-        let (page_width, _) = self.settings.paper.landscape();
         let (mut y, mut replaced) = (top, 0);
-        let count = self.columns.len();
-        let set = pieces.iter().flat_map(|(set, rows)| rows.clone().map(move |row| (set, row)));
-        for (set, place) in set {
-            let cells = &set.rows[place].cells;
-            let row = sheet.element(Role::Row, Parent::Open(body));
-            for (index, (cell, column)) in cells.iter().zip(&self.columns).enumerate() {
-                if cell.lines.is_empty() {
-                    sheet.elements[row].kids.push(Kid::EmptyCell);
-                    continue;
+        // The row that is being drawn, and the elements of its cells.
+        let mut open: Option<Vec<Option<usize>>> = None;
+        for piece in pieces {
+            match piece {
+                Piece::Group(group, again) => {
+                    let element = (!again).then(|| {
+                        let row = sheet.element(Role::Row, Parent::Open(body));
+                        sheet.element(Role::GroupHeader(self.columns.len()), Parent::Here(row))
+                    });
+                    let replaces = std::mem::take(&mut setter.replaces);
+                    group.draw(setter, sheet, y, self.width(), element);
+                    replaced += u64::from(setter.replaces && !again);
+                    setter.replaces |= replaces;
+                    y += group.height;
                 }
-                let text = cell.own.as_deref().unwrap_or_else(|| set.texts.cell(place * count + index));
-                let element = sheet.element(Role::Cell, Parent::Here(row));
-                let replaces = std::mem::take(&mut setter.replaces);
-                sheet.begin(element);
-                sheet.lines(
-                    setter,
-                    text,
-                    &cell.lines,
-                    self.size,
-                    column.left + CELL_SIDE * self.size,
-                    column.width - 2.0 * CELL_SIDE * self.size,
-                    y + CELL_ABOVE + self.size * ASCENT,
-                    self.size * LEADING,
-                    column.align,
-                    INK,
-                );
-                sheet.end();
-                replaced += u64::from(setter.replaces);
-                setter.replaces |= replaces;
+                Piece::Rows(set, rows) => {
+                    for row in &set.rows[rows.clone()] {
+                        let is_again = row.continues && open.is_none();
+                        let cells = match open.take() {
+                            Some(cells) if row.continues => cells,
+                            Some(_) | None => open_row(sheet, body, row),
+                        };
+                        replaced += self.row(setter, sheet, y, set, row, &cells);
+                        if is_again && row.cells.first().is_some_and(|cell| cell.lines.is_empty()) {
+                            self.continued(setter, sheet, y);
+                        }
+                        open = Some(cells);
+                        y += self.row_height(row);
+                        if !row.goes_on {
+                            sheet.begin_decoration();
+                            sheet.line((MARGIN, y), (self.page.0 - MARGIN, y), RULE, 0.4);
+                            sheet.end();
+                        }
+                    }
+                }
             }
-            y += self.row_height(&set.rows[place]);
-            sheet.begin_decoration();
-            sheet.line((MARGIN, y), (page_width - MARGIN, y), RULE, 0.4);
-            sheet.end();
         }
         replaced
     }
 
+    /// Draws the cells of a row or slice into their elements; says in how many a character was replaced.
+    fn row(
+        &self,
+        setter: &mut Typesetter,
+        sheet: &mut Sheet,
+        y: f32,
+        set: &SetRows,
+        row: &SetRow,
+        elements: &[Option<usize>],
+    ) -> u64 {
+        let mut replaced = 0;
+        let above = if row.continues { 0.0 } else { self.density.above };
+        for ((cell, column), element) in row.cells.iter().zip(&self.columns).zip(elements) {
+            let Some(element) = element.filter(|_| !cell.lines.is_empty()) else { continue };
+            let given = || set.texts.cell(row.source * self.texts + column.place);
+            let text = cell.own.as_deref().unwrap_or_else(given);
+            let replaces = std::mem::take(&mut setter.replaces);
+            sheet.begin(element);
+            self.cell(setter, sheet, column, y + above, (text, &cell.lines), INK);
+            sheet.end();
+            replaced += u64::from(setter.replaces);
+            setter.replaces |= replaces;
+        }
+        replaced
+    }
+
+    /// Draws lines into a column, from the upper edge of the text on.
+    fn cell(
+        &self,
+        setter: &mut Typesetter,
+        sheet: &mut Sheet,
+        column: &TableColumn,
+        top: f32,
+        (text, lines): (&str, &[Line]),
+        colour: super::style::Rgb,
+    ) {
+        let Density { size, leading, .. } = self.density;
+        let side = CELL_SIDE * size;
+        sheet.lines(
+            setter,
+            text,
+            lines,
+            size,
+            column.left + side,
+            column.width - 2.0 * side,
+            top + size * ASCENT,
+            leading,
+            column.align,
+            colour,
+        );
+    }
+
+    /// Says in the first column that a row goes on.
+    fn continued(&self, setter: &mut Typesetter, sheet: &mut Sheet, y: f32) {
+        let Some(column) = self.columns.first() else { return };
+        let lines = setter.set(CONTINUED, Weight::Regular, inner(column.width, self.density.size));
+        sheet.begin_furniture();
+        self.cell(setter, sheet, column, y, (CONTINUED, &lines[..1]), MUTED);
+        sheet.end();
+    }
+
     /// Draws the header row; tagged below `row`, where there is one.
     pub(super) fn head(&self, setter: &mut Typesetter, sheet: &mut Sheet, top: f32, row: Option<usize>) {
-        let (page_width, _) = self.settings.paper.landscape();
+        let right = self.page.0 - MARGIN;
         let decorated = row.is_some();
         if decorated {
             sheet.begin_decoration();
         }
-        sheet.rectangle(MARGIN, top, page_width - 2.0 * MARGIN, self.head_height, HEAD);
+        sheet.rectangle(MARGIN, top, self.width(), self.head_height, HEAD);
         let bottom = top + self.head_height;
-        sheet.line((MARGIN, bottom), (page_width - MARGIN, bottom), STRONG_RULE, 0.8);
+        sheet.line((MARGIN, bottom), (right, bottom), STRONG_RULE, 0.8);
         if decorated {
             sheet.end();
         }
@@ -310,18 +449,8 @@ impl TableLayout {
                 let element = sheet.element(Role::ColumnHeader, Parent::Here(row));
                 sheet.begin(element);
             }
-            sheet.lines(
-                setter,
-                &column.label,
-                &column.lines,
-                self.size,
-                column.left + CELL_SIDE * self.size,
-                column.width - 2.0 * CELL_SIDE * self.size,
-                top + CELL_ABOVE + 1.0 + self.size * ASCENT,
-                self.size * LEADING,
-                column.align,
-                ACCENT,
-            );
+            let top = top + self.density.above + 1.0;
+            self.cell(setter, sheet, column, top, (&column.label, &column.lines), ACCENT);
             if decorated {
                 sheet.end();
             }
@@ -329,42 +458,44 @@ impl TableLayout {
     }
 }
 
-/// The lines at the top and bottom of a page.
-pub(super) fn furniture(
-    setter: &mut Typesetter,
-    settings: &PdfSettings,
-    sheet: &mut Sheet,
-    part: Part,
-    page: usize,
-) {
-    let (page_width, page_height) = settings.paper.landscape();
-    let foot = page_height - FOOTER;
-    let counted = match part {
-        Part::Cover => format!("Cover page {page} of "),
-        Part::Table => format!("Page {page} of "),
+/// The element of a row, and those of its cells that are not empty.
+fn open_row(sheet: &mut Sheet, body: usize, row: &SetRow) -> Vec<Option<usize>> {
+    let element = sheet.element(Role::Row, Parent::Open(body));
+    let cell = |cell: &SetCell| {
+        if cell.lines.is_empty() {
+            sheet.elements[element].kids.push(Kid::EmptyCell);
+            return None;
+        }
+        Some(sheet.element(Role::Cell, Parent::Here(element)))
     };
-    let title = printable(&settings.title);
-    let subtitle = printable(&settings.subtitle);
-    let footer = printable(&settings.footer);
-    sheet.begin_furniture();
-    let room = (page_width - 2.0 * MARGIN) / SMALL * 1000.0;
-    let mut put = |sheet: &mut Sheet, text: &str, weight, right: bool, y: f32| {
-        let lines = setter.set(text, weight, room * 0.6);
-        let Some(line) = lines.first() else { return 0.0 };
-        let width = line.width * SMALL / 1000.0;
-        let x = if right { page_width - MARGIN - width } else { MARGIN };
-        let colour = if weight == Weight::Bold { ACCENT } else { MUTED };
-        sheet.text(setter, text, line, SMALL, (x, y), colour);
-        advance(&line.glyphs) * SMALL / 1000.0
-    };
-    if part == Part::Table || page > 1 {
-        put(sheet, &title, Weight::Bold, false, HEADER_BASELINE);
-        put(sheet, &subtitle, Weight::Regular, true, HEADER_BASELINE);
+    row.cells.iter().map(cell).collect()
+}
+
+/// Adds a row, in slices if it is high.
+fn push_slices(rows: &mut Vec<SetRow>, whole: SetRow) {
+    let tallest = |cells: &[SetCell]| cells.iter().map(|cell| cell.lines.len()).max().unwrap_or(1).max(1);
+    let lines = tallest(&whole.cells);
+    if lines <= SLICE_LINES {
+        rows.push(SetRow { tallest: lines, ..whole });
+        return;
     }
-    put(sheet, &footer, Weight::Regular, true, foot);
-    let width = put(sheet, &counted, Weight::Regular, false, foot);
-    sheet.form(part.total(), (MARGIN + width, foot));
-    sheet.end();
+    let SetRow { source, group, anywhere, mut cells, .. } = whole;
+    for start in (0..lines).step_by(SLICE_LINES) {
+        let slice = |cell: &mut SetCell| {
+            let rest = cell.lines.split_off(cell.lines.len().min(SLICE_LINES));
+            SetCell { own: cell.own.clone(), lines: std::mem::replace(&mut cell.lines, rest) }
+        };
+        let cells: Vec<SetCell> = cells.iter_mut().map(slice).collect();
+        rows.push(SetRow {
+            source,
+            continues: start > 0,
+            goes_on: start + SLICE_LINES < lines,
+            tallest: tallest(&cells),
+            cells,
+            group: group.clone(),
+            anywhere,
+        });
+    }
 }
 
 /// The width of a cell's text, in thousandths of its size.
@@ -373,6 +504,6 @@ fn inner(width: f32, size: f32) -> f32 {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "some tens of lines")]
-fn height(lines: usize, size: f32) -> f32 {
-    lines as f32 * size * LEADING + 2.0 * CELL_ABOVE
+fn count(lines: usize) -> f32 {
+    lines as f32
 }

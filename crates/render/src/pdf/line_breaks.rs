@@ -36,6 +36,11 @@ impl Unit {
         self.kind == BreakKind::Space
     }
 
+    /// Whether a long word may be divided after it.
+    pub(super) fn is_joint(&self) -> bool {
+        self.kind == BreakKind::Joint
+    }
+
     pub(super) fn breaks_anywhere(&self) -> bool {
         self.kind == BreakKind::Ideograph
     }
@@ -44,8 +49,9 @@ impl Unit {
 fn kind(character: char) -> BreakKind {
     match character {
         ' ' | '\u{2002}'..='\u{2006}' | '\u{2008}'..='\u{200b}' | '\u{3000}' => BreakKind::Space,
-        '-' | '/' | '\\' | ';' | ',' | '_' | '@' | '.' | ':' | '=' | '&' | '|' | '+' | '\u{2010}'
-        | '\u{2013}' => BreakKind::Joint,
+        '-' | '/' | '\\' | ';' | ',' | '_' | '@' | '.' | ':' | '&' | '|' | '+' | '\u{2010}' | '\u{2013}' => {
+            BreakKind::Joint
+        }
         '\u{3001}' | '\u{3002}' | '\u{300d}' | '\u{300f}' | '\u{3009}' | '\u{300b}' | '\u{3011}'
         | '\u{ff0c}' | '\u{ff0e}' | '\u{ff1a}' | '\u{ff1b}' | '\u{ff01}' | '\u{ff1f}' | '\u{ff09}'
         | '\u{30fc}' | '\u{30fb}' | '\u{3005}' => BreakKind::Closing,
@@ -134,7 +140,7 @@ mod tests {
 
     #[test]
     fn long_words_are_divided_after_punctuation_and_then_anywhere() {
-        assert_eq!(broken("cn=Ann,ou=People,dc=example", 10.0), ["cn=Ann,ou=", "People,dc=", "example"]);
+        assert_eq!(broken("cn=Ann,ou=People,dc=example", 10.0), ["cn=Ann,", "ou=People,", "dc=example"]);
         assert_eq!(broken("0123456789abcdef", 6.0), ["012345", "6789ab", "cdef"]);
         assert_eq!(broken("id 0123456789abcdef", 6.0), ["id ", "012345", "6789ab", "cdef"]);
         assert_eq!(broken("xy", 0.5), ["x", "y"]);

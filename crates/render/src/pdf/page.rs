@@ -28,6 +28,8 @@ pub(super) enum Role {
     ColumnHeader,
     /// A header cell of a row.
     RowHeader,
+    /// A header cell above some rows, over so many columns.
+    GroupHeader(usize),
     Cell,
     /// A drawing, with its alternative text and its box: left, top, right, bottom.
     Figure {
@@ -46,7 +48,7 @@ impl Role {
             Self::THead => "THead",
             Self::TBody => "TBody",
             Self::Row => "TR",
-            Self::ColumnHeader | Self::RowHeader => "TH",
+            Self::ColumnHeader | Self::RowHeader | Self::GroupHeader(_) => "TH",
             Self::Cell => "TD",
             Self::Figure { .. } => "Figure",
         }
@@ -276,6 +278,11 @@ pub(super) fn push_element(
     match &element.role {
         Role::ColumnHeader => out.extend_from_slice(b"/A<</O/Table/Scope/Column>>"),
         Role::RowHeader => out.extend_from_slice(b"/A<</O/Table/Scope/Row>>"),
+        Role::GroupHeader(columns) => {
+            out.extend_from_slice(b"/A<</O/Table/Scope/Row/ColSpan ");
+            push_unsigned(out, *columns as u64);
+            out.extend_from_slice(b">>");
+        }
         Role::Figure { alternative, bounds: [left, top, right, bottom] } => {
             out.extend_from_slice(b"/Alt");
             push_text_string(out, alternative);

@@ -2,7 +2,7 @@
 
 use super::fonts::FontSet;
 
-/// The size of a page; it is printed in landscape.
+/// The size of a page.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Paper {
     /// 297 by 210 mm.
@@ -13,12 +13,18 @@ pub enum Paper {
 }
 
 impl Paper {
-    /// Width and height in points.
+    /// Width and height in points, the longer side across.
     pub(super) fn landscape(self) -> (f32, f32) {
         match self {
             Self::A4 => (841.89, 595.28),
             Self::Letter => (792.0, 612.0),
         }
+    }
+
+    /// Width and height in points, the longer side upright.
+    pub(super) fn portrait(self) -> (f32, f32) {
+        let (long, short) = self.landscape();
+        (short, long)
     }
 }
 
@@ -29,14 +35,19 @@ pub struct PdfSettings {
     pub paper: Paper,
     /// The most pages the table may have.
     pub pages_max: u32,
-    /// The most lines a cell of several values may have, and a third of what one text may have; what is longer is cut
-    /// and says so.
-    pub cell_lines_max: u32,
+    /// The most lines a text may have; what is longer is cut and says so.
+    pub text_lines_max: u32,
+    /// The most lines a list of values may have. It is so high that lists of entitlements are there in full; it bounds
+    /// the memory that a row takes.
+    pub list_lines_max: u32,
+    /// Bytes of rows that are held before the table begins. A report that has no more is known before its first page is
+    /// written.
+    pub held_bytes: usize,
     /// Fonts.
     pub fonts: FontSet,
     /// Language of labels and headings, as a BCP 47 tag.
     pub language: String,
-    /// Title: the report's name.
+    /// Title: the report's name, and what it is about.
     pub title: String,
     /// The text at the right of each page's head, such as the tenant.
     pub subtitle: String,
@@ -45,13 +56,15 @@ pub struct PdfSettings {
 }
 
 impl PdfSettings {
-    /// A4, 5,000 pages, 10 lines in a cell, the fonts in the program, English.
+    /// A4, 5,000 pages, 30 lines of a text, 2,000 lines of a list, the fonts in the program, English.
     #[must_use]
     pub fn new(title: impl Into<String>) -> Self {
         Self {
             paper: Paper::A4,
             pages_max: 5000,
-            cell_lines_max: 10,
+            text_lines_max: 30,
+            list_lines_max: 2000,
+            held_bytes: 8 << 20,
             fonts: FontSet::bundled(),
             language: "en".to_owned(),
             title: title.into(),

@@ -4,7 +4,8 @@
 //! and sets the numbers of the pages' objects aside.
 //!
 //! Invariants:
-//! - a row is on one page: cells are cut to a number of lines that fits any page;
+//! - a row of a few lines is on one page; a higher one is in slices of a few lines;
+//! - the heading of a group is on the page of its first row, and is repeated on each page where the group goes on;
 //! - pages are written in their order, and glyphs get their numbers in the order of the pages.
 
 use std::collections::VecDeque;
@@ -15,23 +16,32 @@ use std::sync::Arc;
 use arrow::array::ArrayRef;
 use pdf_writer::Rect;
 
-use super::columns::Fitted;
 use super::compose::PageObjects;
 use super::document::{Document, Part, TABLE, Turned};
 use super::error::PdfError;
 use super::faces::Weight;
+use super::furniture::furniture;
+use super::group::SetGroup;
 use super::layout::{
-    ColumnKind, HEAD_FORM, HEADING, PagePlan, PageTools, Piece, SetRows, TableLayout, furniture,
+    HEAD_FORM, PagePlan, PageTools, Piece, SetRows, TableForm, TableLayout, are_drawn_anywhere, elements,
 };
-use super::page::{Parent, Role, Sheet};
-use super::style::{ACCENT, BOTTOM, INK, MARGIN, TOP};
+use super::page::{Align, Parent, Role, Sheet};
+use super::style::{ACCENT, BODY, BOTTOM, INK, MARGIN, MUTED, TOP};
 use super::texts::Texts;
+use super::typeset::printable;
+use crate::chart::numbers::grouped;
 use crate::workers::{InOrder, Spares, Workers};
 
 /// Pages under one body of the table: a list of a few thousand rows is held until it is written.
 const BODY_PAGES: usize = 64;
 /// Rows that are set at once.
 const SET_ROWS: usize = 64;
+/// Size of the heading above the table.
+const HEADING: f32 = 13.0;
+/// Distance of baselines of the texts above the table.
+const LEADING: f32 = 11.5;
+/// Most lines of a text above the table.
+const LINES_MAX: usize = 12;
 
 /// The table being written.
 pub(super) struct Table {
@@ -50,6 +60,8 @@ pub(super) struct Table {
     pieces: Vec<Piece>,
     top: f32,
     y: f32,
+    /// The group of the row before.
+    group: Option<Arc<SetGroup>>,
     page: usize,
     /// Cells in which a character is replaced.
     cells_replaced: u64,
@@ -62,15 +74,14 @@ enum Unwritten {
 }
 
 impl Table {
-    /// A table with the columns' labels, kinds and widths. The first page begins.
+    /// A table of this form, below its heading and some remarks. The first page begins.
     pub(super) fn new<W: Write>(
         document: &mut Document<W>,
-        labels: &[String],
-        kinds: &[ColumnKind],
-        fitted: &Fitted,
+        form: TableForm,
+        remarks: &[String],
         threads: usize,
     ) -> Result<Self, PdfError> {
-        let layout = TableLayout::new(&mut document.setter, document.settings.clone(), labels, kinds, fitted);
+        let layout = TableLayout::new(&mut document.setter, document.settings.clone(), form);
         let (page_width, page_height) = document.size();
         // The header that every page but the first draws, as a form.
         let mut head = Sheet::new(0.0);
@@ -89,6 +100,7 @@ impl Table {
             pieces: Vec::new(),
             top: TOP,
             y: TOP,
+            group: None,
             page: 0,
             cells_replaced: 0,
         };
@@ -100,7 +112,26 @@ impl Table {
         table.sheet.text(&mut document.setter, "Rows", &lines[0], HEADING, at, ACCENT);
         table.sheet.end();
         table.y = TOP + HEADING + HEADING * 0.5;
+        for remark in remarks {
+            table.paragraph(document, remark, MUTED);
+        }
         Ok(table)
+    }
+
+    /// A text over the whole width, before the first row.
+    fn paragraph<W: Write>(&mut self, document: &mut Document<W>, text: &str, colour: super::style::Rgb) {
+        let text = printable(text);
+        let width = document.size().0 - 2.0 * MARGIN;
+        let mut lines = document.setter.set(&text, Weight::Regular, width * 1000.0 / BODY);
+        lines.truncate(LINES_MAX);
+        let element = self.sheet.element(Role::P, Parent::Open(TABLE));
+        self.sheet.begin(element);
+        let (setter, baseline) = (&mut document.setter, self.y + BODY);
+        self.sheet.lines(setter, &text, &lines, BODY, MARGIN, width, baseline, LEADING, Align::Left, colour);
+        self.sheet.end();
+        #[expect(clippy::cast_precision_loss, reason = "some lines")]
+        let height = lines.len() as f32 * LEADING;
+        self.y += height + 3.0;
     }
 
     /// Adds rows of a batch, whose columns have types that CSV has a form for.
@@ -124,7 +155,7 @@ impl Table {
         document: &mut Document<W>,
         texts: &Texts,
     ) -> Result<(), PdfError> {
-        let cells = SET_ROWS * self.layout.columns().max(1);
+        let cells = SET_ROWS * self.layout.texts();
         for start in (0..texts.len()).step_by(cells) {
             let part = texts.part(start..texts.len().min(start + cells));
             self.give(document, move || part)?;
@@ -151,15 +182,20 @@ impl Table {
     fn follow<W: Write>(&mut self, document: &mut Document<W>, waiting_max: usize) -> Result<(), PdfError> {
         while let Some(set) = self.set.take(waiting_max) {
             let set = Arc::new(set);
-            for row in 0..set.rows.len() {
-                if set.rows[row].anywhere {
+            for (row, of) in set.rows.iter().enumerate() {
+                if of.anywhere {
                     self.row(document, &set, row)?;
-                    continue;
+                } else if !of.continues {
+                    // All slices of the row are set again at once.
+                    let texts = set.texts_of(of.source, self.layout.texts());
+                    let mut again = self.layout.set(&mut document.setter, texts);
+                    // It may have glyphs of fonts that only the writer has.
+                    again.rows.iter_mut().for_each(|row| row.anywhere = false);
+                    let again = Arc::new(again);
+                    for row in 0..again.rows.len() {
+                        self.row(document, &again, row)?;
+                    }
                 }
-                let mut again = self.layout.set(&mut document.setter, set.texts_of(row));
-                // It may have glyphs of fonts that only the writer has.
-                again.rows.iter_mut().for_each(|row| row.anywhere = false);
-                self.row(document, &Arc::new(again), 0)?;
             }
         }
         Ok(())
@@ -171,9 +207,13 @@ impl Table {
         set: &Arc<SetRows>,
         row: usize,
     ) -> Result<(), PdfError> {
-        let height = self.layout.row_height(&set.rows[row]);
+        let of = &set.rows[row];
+        let height = self.layout.row_height(of);
+        let begins = |group: &&Arc<SetGroup>| self.group.as_ref().is_none_or(|last| last.key != group.key);
+        let heading = of.group.as_ref().filter(begins).cloned();
+        let above = heading.as_ref().map_or(0.0, |heading| heading.height);
         let (_, page_height) = document.size();
-        if self.y + height > page_height - BOTTOM {
+        if self.y + above + height > page_height - BOTTOM {
             self.end_page(document)?;
             self.begin_page(document)?;
         }
@@ -183,12 +223,24 @@ impl Table {
         if self.pieces.is_empty() {
             self.top = self.y;
         }
+        if let Some(heading) = heading {
+            self.heading(heading, false);
+        } else if let Some(group) = of.group.as_ref().filter(|_| self.pieces.is_empty()) {
+            self.heading(group.clone(), true);
+        }
         self.y += height;
         match self.pieces.last_mut() {
-            Some((last, rows)) if Arc::ptr_eq(last, set) && rows.end == row => rows.end += 1,
-            Some(_) | None => self.pieces.push((set.clone(), row..row + 1)),
+            Some(Piece::Rows(last, rows)) if Arc::ptr_eq(last, set) && rows.end == row => rows.end += 1,
+            Some(_) | None => self.pieces.push(Piece::Rows(set.clone(), row..row + 1)),
         }
         Ok(())
+    }
+
+    /// The heading of the rows that follow, or of some whose first ones are on an earlier page.
+    fn heading(&mut self, group: Arc<SetGroup>, again: bool) {
+        self.y += group.height;
+        self.pieces.push(Piece::Group(group.clone(), again));
+        self.group = Some(group);
     }
 
     /// In how many cells a character was replaced since this was last asked.
@@ -208,17 +260,16 @@ impl Table {
         Ok(())
     }
 
-    /// Writes the last page.
-    pub(super) fn finish<W: Write>(&mut self, document: &mut Document<W>) -> Result<(), PdfError> {
+    /// Writes the last page. `population` is how many things were looked at for rows.
+    pub(super) fn finish<W: Write>(
+        &mut self,
+        document: &mut Document<W>,
+        population: u64,
+    ) -> Result<(), PdfError> {
         self.end_rows(document)?;
         if self.body.is_none() {
-            let paragraph = self.sheet.element(Role::P, Parent::Open(TABLE));
-            let text = "There are no rows.";
-            let lines = document.setter.set(text, Weight::Regular, f32::INFINITY);
-            self.sheet.begin(paragraph);
-            let at = (MARGIN, self.y + 16.0);
-            self.sheet.text(&mut document.setter, text, &lines[0], 9.0, at, INK);
-            self.sheet.end();
+            let text = format!("No rows: none found among {}.", grouped(population));
+            self.paragraph(document, &text, INK);
         }
         self.finish_page(document)
     }
@@ -253,12 +304,13 @@ impl Table {
     fn draw_rows<W: Write>(&mut self, document: &mut Document<W>, body: usize) {
         let pieces = std::mem::take(&mut self.pieces);
         self.cells_replaced +=
-            self.layout.rows(&mut document.setter, &mut self.sheet, self.top, body, &pieces);
+            self.layout.pieces(&mut document.setter, &mut self.sheet, self.top, body, &pieces);
     }
 
     /// Writes the page whose rows are drawn.
     fn finish_page<W: Write>(&mut self, document: &mut Document<W>) -> Result<(), PdfError> {
-        furniture(&mut document.setter, &document.settings, &mut self.sheet, Part::Table, self.page);
+        let size = document.size();
+        furniture(&mut document.setter, &document.settings, &mut self.sheet, size, Part::Table, self.page);
         let page = document.finish_page(Part::Table, &std::mem::take(&mut self.sheet))?;
         if self.page == 1 {
             document.bookmark("Rows", Part::Table, page);
@@ -274,12 +326,11 @@ impl Table {
             return self.finish_page(document);
         }
         let pieces = std::mem::take(&mut self.pieces);
-        let rows = || pieces.iter().flat_map(|(set, rows)| &set.rows[rows.clone()]);
-        let elements = rows().map(|row| row.elements).sum();
-        let numbers = document.begin_page(Part::Table, elements)?;
-        let places = rows().scan(0, |next, row| Some(std::mem::replace(next, *next + row.elements)));
+        let elements = elements(&pieces);
+        let numbers = document.begin_page(Part::Table, elements.iter().sum())?;
+        let places = elements.iter().scan(0, |next, count| Some(std::mem::replace(next, *next + count)));
         let body_number = document.hang_from(body, &numbers, places);
-        let anywhere = rows().all(|row| row.anywhere);
+        let anywhere = are_drawn_anywhere(&pieces);
         let plan = Arc::new(PagePlan { number: self.page, pieces, anywhere, body, body_number, numbers });
         self.unwritten.push_back(Unwritten::Page(plan.clone()));
         if anywhere {

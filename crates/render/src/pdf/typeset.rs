@@ -12,6 +12,7 @@ use super::fonts::FontSet;
 use super::glyphs::{Glyph, Line, to_u32};
 use super::line_breaks::{Unit, break_lines};
 use super::shaping;
+use super::text_widths::TextWidths;
 use super::usage::Usage;
 
 /// Characters up to here may have an entry in the table of simple letters.
@@ -93,28 +94,37 @@ impl Typesetter {
         self.numbering == Numbering::Fixed { lacks: true } || self.replaces || self.faces.lacks_characters
     }
 
-    /// The width of the text's longest line, and of its longest word.
-    pub(super) fn measure(&mut self, text: &str, weight: Weight) -> (f32, f32) {
-        let (mut longest, mut word) = (0.0_f32, 0.0_f32);
+    /// How wide a text is, and its parts that no line break divides.
+    pub(super) fn measure(&mut self, text: &str, weight: Weight) -> TextWidths {
+        let mut widths = TextWidths::default();
         for range in paragraphs(text) {
             let mut units = std::mem::take(&mut self.units);
             self.units_of(&text[range.clone()], range.start, weight, &mut units);
-            let (mut line, mut spaces, mut current) = (0.0, 0.0, 0.0);
+            let (mut line, mut spaces, mut in_word, mut piece) = (0.0, 0.0, false, 0.0);
             for unit in &units {
                 if unit.is_space() {
                     spaces += unit.advance;
-                    current = 0.0;
+                    (in_word, piece) = (false, 0.0);
                     continue;
                 }
                 line += spaces + unit.advance;
                 spaces = 0.0;
-                current = if unit.breaks_anywhere() { unit.advance } else { current + unit.advance };
-                word = word.max(current);
+                let goes_on = in_word && !unit.breaks_anywhere();
+                match widths.words.last_mut() {
+                    Some(word) if goes_on => *word += unit.advance,
+                    Some(_) | None => widths.words.push(unit.advance),
+                }
+                piece = if goes_on { piece + unit.advance } else { unit.advance };
+                widths.piece = widths.piece.max(piece);
+                if unit.is_joint() {
+                    piece = 0.0;
+                }
+                in_word = !unit.breaks_anywhere();
             }
-            longest = longest.max(line);
+            widths.line = widths.line.max(line);
             self.units = units;
         }
-        (longest, word)
+        widths
     }
 
     /// Sets a text on lines no longer than `width`; one glyph may be longer than that. `text` must have been made

@@ -1,14 +1,21 @@
 //! The file around the rows: a library writes a workbook with the same sheets, widths and styles, but without rows; the
 //! compressed rows are put into its sheets.
+//!
+//! The library keeps a record of every cell of a table. So it is given tables of one row, and their ranges are corrected in
+//! what it wrote.
 
 use std::fs::File;
 use std::io::{Cursor, Read, Seek, Write};
 
-use rust_xlsxwriter::{DocProperties, ExcelDateTime, Format, Workbook, Worksheet, XlsxError};
+use rust_xlsxwriter::{
+    DocProperties, ExcelDateTime, Format, Table, TableColumn, TableStyle, Workbook, Worksheet, XlsxError,
+};
 
 use crate::container::Container;
 use crate::deflate::{Deflate, Sum};
 use crate::file::{RenderError, Written};
+
+use super::about::About;
 
 /// How hard the rows are compressed. The usual 6 takes twice as long for a file that is a fiftieth smaller.
 pub(super) const EFFORT: u32 = 4;
@@ -62,15 +69,18 @@ pub(super) struct FinishedSheet {
 }
 
 /// Everything that the file is made of.
-pub(super) struct Package {
+pub(super) struct Package<'a> {
     /// The compressed rows of all sheets.
     pub(super) file: File,
     pub(super) sheets: Vec<FinishedSheet>,
     pub(super) styles: Styles,
-    pub(super) columns: usize,
+    /// The headers of the columns, no two of them alike.
+    pub(super) headers: Vec<String>,
+    /// What the sheets around the rows show; without it, there are none.
+    pub(super) about: Option<About<'a>>,
 }
 
-impl Package {
+impl Package<'_> {
     /// Writes the file.
     pub(super) fn write<W: Write>(mut self, sink: W, rows: u64) -> Result<Written, RenderError> {
         let workbook = self.without_rows().map_err(xlsx_error)?;
@@ -84,7 +94,13 @@ impl Package {
             let mut member = members.by_index(index).map_err(std::io::Error::from)?;
             let name = member.name().map_err(std::io::Error::from)?.into_owned();
             member.read_to_string(&mut content)?;
-            let sheet = sheet_number(&name).and_then(|number| self.sheets.get(number));
+            let sheet = number_of(&name, "xl/worksheets/sheet")
+                .and_then(|number| self.sheets.get(self.place(number)?));
+            if let Some(table) =
+                number_of(&name, "xl/tables/table").and_then(|number| self.sheets.get(number))
+            {
+                content = content.replace(&self.range(1), &self.range(table.table_rows()));
+            }
             let (begin, end) = match (sheet, content.find(ROWS_BEGIN), content.find(ROWS_END)) {
                 (Some(_), Some(begin), Some(end)) => (begin + ROWS_BEGIN.len(), end),
                 _ => (content.len(), content.len()),
@@ -110,13 +126,35 @@ impl Package {
         Ok(container.finish(rows)?)
     }
 
+    /// The place of a sheet of rows, by the place of the sheet in the file.
+    fn place(&self, sheet: usize) -> Option<usize> {
+        // The summary comes first.
+        if self.about.is_some() { sheet.checked_sub(1) } else { Some(sheet) }
+    }
+
+    /// The range of a table with so many rows below its header, as an attribute.
+    fn range(&self, rows: u32) -> String {
+        format!("ref=\"A1:{}{}\"", letters(self.headers.len().saturating_sub(1)), rows + 1)
+    }
+
     /// The workbook as the library writes it. A cell at each end of a sheet says how large it is.
     fn without_rows(&self) -> Result<Vec<u8>, XlsxError> {
         let mut workbook = Workbook::new();
         let created = ExcelDateTime::from_ymd(1980, 1, 1)?;
-        workbook.set_properties(&DocProperties::new().set_creation_datetime(&created));
+        let nothing = || Ok(DocProperties::new().set_creation_datetime(&created));
+        workbook.set_properties(&self.about.as_ref().map_or_else(nothing, About::properties)?);
         let header = Format::new().set_bold();
         let formats: Vec<Format> = self.styles.0.iter().map(|style| style.format()).collect();
+        // The first sheet says in which order styles have their numbers.
+        let number_styles = |sheet: &mut Worksheet| {
+            for format in std::iter::once(&header).chain(&formats) {
+                sheet.write_number_with_format(0, 0, 0, format)?;
+            }
+            Ok(())
+        };
+        if let Some(about) = &self.about {
+            workbook.push_worksheet(about.summary(number_styles)?);
+        }
         for (number, finished) in (1..).zip(&self.sheets) {
             let mut sheet = Worksheet::new();
             sheet.set_name(if number == 1 {
@@ -126,13 +164,12 @@ impl Package {
             })?;
             sheet.set_freeze_panes(1, 0)?;
             // There are at most 16,384 columns.
-            if let Some(last_column) = self.columns.checked_sub(1).and_then(|last| u16::try_from(last).ok()) {
-                // The first sheet says in which order styles have their numbers.
-                for format in std::iter::once(&header).chain(&formats) {
-                    sheet.write_number_with_format(0, 0, 0, format)?;
-                }
+            if let Some(last_column) =
+                self.headers.len().checked_sub(1).and_then(|last| u16::try_from(last).ok())
+            {
+                number_styles(&mut sheet)?;
                 sheet.write_number(finished.last.unwrap_or(0), last_column, 0)?;
-                sheet.autofilter(0, 0, finished.count - 1, last_column)?;
+                sheet.add_table(0, 0, 1, last_column, &self.table(number))?;
             }
             for (width, place) in finished.widths.iter().zip(0_u16..) {
                 // At most sixty.
@@ -140,7 +177,25 @@ impl Package {
             }
             workbook.push_worksheet(sheet);
         }
+        for sheet in self.about.as_ref().map(About::others).transpose()?.unwrap_or_default() {
+            workbook.push_worksheet(sheet);
+        }
         workbook.save_to_buffer()
+    }
+
+    /// The table of a sheet, with filters.
+    fn table(&self, number: u32) -> Table {
+        let column = |header: &String| TableColumn::new().set_header(header);
+        let columns: Vec<TableColumn> = self.headers.iter().map(column).collect();
+        let name = if number == 1 { SHEET_NAME.to_owned() } else { format!("{SHEET_NAME}{number}") };
+        Table::new().set_name(name).set_columns(&columns).set_style(TableStyle::Light1)
+    }
+}
+
+impl FinishedSheet {
+    /// Rows of its table below the header. A table has at least one.
+    fn table_rows(&self) -> u32 {
+        (self.count - 1).max(1)
     }
 }
 
@@ -153,10 +208,22 @@ impl Style {
     }
 }
 
-/// The place of the sheet that a member of the file is.
-fn sheet_number(name: &str) -> Option<usize> {
-    let number: usize = name.strip_prefix("xl/worksheets/sheet")?.strip_suffix(".xml")?.parse().ok()?;
+/// The number in the name of a member of the file that begins like this, counted from 0.
+fn number_of(name: &str, begin: &str) -> Option<usize> {
+    let number: usize = name.strip_prefix(begin)?.strip_suffix(".xml")?.parse().ok()?;
     number.checked_sub(1)
+}
+
+/// The letters of a column, counted from 0: `A` to `Z`, `AA` and so on.
+pub(super) fn letters(column: usize) -> String {
+    let mut letters = Vec::new();
+    let mut rest = column + 1;
+    while rest > 0 {
+        // The remainder is below 26.
+        letters.push(b'A' + ((rest - 1) % 26) as u8);
+        rest = (rest - 1) / 26;
+    }
+    letters.into_iter().rev().map(char::from).collect()
 }
 
 /// The error of a sink stays that error.

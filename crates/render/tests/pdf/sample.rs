@@ -31,6 +31,21 @@ impl Rows {
         Self { name: name.to_owned(), batch: RecordBatch::try_from_iter_with_nullable(columns).unwrap() }
     }
 
+    /// Columns of texts, then one of lists.
+    pub fn lists(name: &str, columns: &[(&str, &[&str])], (list, values): (&str, &[&[String]])) -> Self {
+        let mut builder = ListBuilder::new(StringBuilder::new());
+        for items in values {
+            items.iter().for_each(|item| builder.values().append_value(item));
+            builder.append(true);
+        }
+        let texts = columns.iter().map(|(name, texts)| {
+            (*name, Arc::new(StringArray::from_iter_values(texts.iter())) as ArrayRef, true)
+        });
+        let list = [(list, Arc::new(builder.finish()) as ArrayRef, true)];
+        let batch = RecordBatch::try_from_iter_with_nullable(texts.chain(list)).unwrap();
+        Self { name: name.to_owned(), batch }
+    }
+
     pub fn len(&self) -> u64 {
         self.batch.num_rows() as u64
     }
@@ -303,6 +318,7 @@ pub fn chart(kind: ChartKind) -> Chart {
         unit: "accounts".to_owned(),
         series: series.collect(),
         kind,
+        accent: if kind == ChartKind::Line { Vec::new() } else { vec!["Uncorrelated".to_owned()] },
         categories,
     }
 }

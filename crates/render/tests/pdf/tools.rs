@@ -75,3 +75,39 @@ pub fn conforms(bytes: &[u8], standard: &str) {
         String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{standard}: {text}");
 }
+
+/// The text as it looks on its pages, a form feed after each page.
+pub fn layout(bytes: &[u8]) -> Option<String> {
+    pages(bytes, "-layout")
+}
+
+fn pages(bytes: &[u8], order: &str) -> Option<String> {
+    let file = file(bytes);
+    let mut command = Command::new("pdftotext");
+    command.args([order, "-enc", "UTF-8"]).arg(file.path()).arg("-");
+    let output = run(&mut command, "pdftotext")?;
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Some(String::from_utf8(output.stdout).unwrap())
+}
+
+/// How many pages the cover has: the table's first page says "Page 1 of".
+pub fn cover_pages(bytes: &[u8]) -> Option<u64> {
+    // Much faster than the text as it looks.
+    let pages = pages(bytes, "-raw")?;
+    let first =
+        pages.split('\u{c}').position(|page| page.lines().any(|line| line.trim().starts_with("Page 1 of")));
+    Some(first.unwrap() as u64)
+}
+
+/// The sizes of all text on pages and in forms, in points.
+pub fn text_sizes(bytes: &[u8]) -> Option<Vec<f32>> {
+    let file = file(bytes);
+    let mut command = Command::new("qpdf");
+    command.args(["--qdf", "--object-streams=disable"]).arg(file.path()).arg("-");
+    let output = run(&mut command, "qpdf")?;
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let sizes =
+        text.lines().filter_map(|line| line.strip_suffix(" Tf")?.split(' ').nth_back(0)?.parse().ok());
+    Some(sizes.collect())
+}

@@ -53,6 +53,16 @@ fn what_was_added_removed_and_changed() {
 }
 
 #[test]
+fn a_byte_order_mark_is_no_difference() {
+    let (old, new) = ("\u{feff}id,x\r\n1,a\r\n2,b\r\n", "id,x\r\n1,a\r\n2,c\r\n");
+    for (old, new) in [(old, new), (new, old)] {
+        let (_, counts, _) = compare_plain(old, new, &["id"]).unwrap();
+        assert_eq!((counts.changed, counts.unchanged), (1, 1));
+        assert!(counts.columns_added.is_empty() && counts.columns_removed.is_empty());
+    }
+}
+
+#[test]
 fn a_guard_is_no_difference() {
     let mut sink = Vec::new();
     let (old, new) = ("id,x\r\n1,'=a\r\n2,'-b\r\n", "id,x\r\n1,=a\r\n2,=b\r\n");

@@ -147,7 +147,7 @@ fn openpyxl_reads_the_sheet() {
         sheet = book['Rows']\n\
         cell = lambda c: [c.data_type, c.number_format, str(c.value)]\n\
         print(json.dumps({'sheets': book.sheetnames, 'created': str(book.properties.created),\n\
-        'frozen': sheet.freeze_panes, 'filter': sheet.auto_filter.ref, 'bold': all(c.font.bold for c in sheet[1]),\n\
+        'frozen': sheet.freeze_panes, 'filter': [t.ref for t in sheet.tables.values()], 'bold': all(c.font.bold for c in sheet[1]),\n\
         'width': sheet.column_dimensions['G'].width > 18,\n\
         'rows': [[cell(c) for c in row if c.value is not None] for row in sheet.iter_rows()]}))";
     let Some(read) = read_json(folder.path(), "openpyxl", program) else { return };
@@ -159,7 +159,7 @@ fn openpyxl_reads_the_sheet() {
         "sheets": ["Rows"],
         "created": "1980-01-01 00:00:00",
         "frozen": "A2",
-        "filter": "A1:K4",
+        "filter": ["A1:K4"],
         "bold": true,
         "width": true,
         "rows": [
@@ -235,12 +235,13 @@ fn rows_go_on_on_the_next_sheet_and_it_is_said() {
     std::fs::write(folder.path().join("a.xlsx"), sink).unwrap();
     let program = "import json, openpyxl\n\
         book = openpyxl.load_workbook('a.xlsx')\n\
-        print(json.dumps([[s.title, s.freeze_panes, s.auto_filter.ref, [r[0] for r in s.values]] for s in book]))";
+        tables = lambda s: [[t.name, t.ref] for t in s.tables.values()]\n\
+        print(json.dumps([[s.title, s.freeze_panes, tables(s), [r[0] for r in s.values]] for s in book]))";
     if let Some(read) = read_json(folder.path(), "openpyxl", program) {
         let expected = json!([
-            ["Rows", "A2", "A1:B3", ["Label, N", 0, 1]],
-            ["Rows 2", "A2", "A1:B3", ["Label, N", 2, 3]],
-            ["Rows 3", "A2", "A1:B2", ["Label, N", 4]],
+            ["Rows", "A2", [["Rows", "A1:B3"]], ["Label, N", 0, 1]],
+            ["Rows 2", "A2", [["Rows2", "A1:B3"]], ["Label, N", 2, 3]],
+            ["Rows 3", "A2", [["Rows3", "A1:B2"]], ["Label, N", 4]],
         ]);
         assert_eq!(read, expected);
     }

@@ -5,8 +5,12 @@ mod compare;
 mod evidence;
 mod formats;
 mod guard;
+#[path = "../pdf/sample.rs"]
+#[expect(dead_code, reason = "the tests of PDF use the rest")]
+mod sample;
 mod threads;
 mod tools;
+mod workbook;
 mod zip_files;
 
 use std::io::Write;
@@ -177,6 +181,17 @@ fn labels_are_an_option_and_a_file_may_have_no_rows() {
     assert_eq!((written.rows, written.bytes), (0, 27));
     // printf '"Label, ID","Label, NAME"\r\n' | sha256sum
     assert_eq!(written.sha256, "b5c98aaeb50201b156d07512f044718d69ec0a8f9785546abb47b89681121fc3");
+}
+
+#[test]
+fn a_byte_order_mark_is_an_option() {
+    let rows = batch(vec![("id", texts(&[Some("1")]))]);
+    let mut sink = Vec::new();
+    let options = CsvOptions { bom: true, ..CsvOptions::default() };
+    let mut writer = CsvWriter::with_options(&mut sink, formats(&rows), options);
+    writer.write(&rows).unwrap();
+    writer.finish().unwrap();
+    assert_eq!(sink, b"\xef\xbb\xbfid\r\n1\r\n");
 }
 
 #[test]

@@ -97,6 +97,15 @@ fn published_forms_mean_what_the_document_says() {
             "12-31 06:00, 03-31 06:00, 06-30 06:00, 09-30 06:00, 12-31 06:00",
         ),
         (
+            // The document's example has an interval with a list of months.
+            format!(
+                r#"{{"type":"ANNUALLY","hours":{},"days":{},"months":{{"type":"LIST","values":["1"],"interval":3}}}}"#,
+                list(r#""9""#),
+                list(r#""1","7","14","L""#)
+            ),
+            "01-01 09:00, 01-07 09:00, 01-14 09:00, 01-31 09:00, 01-01 09:00",
+        ),
+        (
             format!(r#"{{"type":"CALENDAR","hours":{six},"days":{}}}"#, list(r#""2027-02-28","2026-12-24""#)),
             "12-24 06:00, 02-28 06:00, none",
         ),
@@ -222,4 +231,7 @@ fn a_form_reads_back_and_has_a_short_text() {
     assert_eq!(serde_json::to_string(&form(json)).unwrap(), json);
     assert_eq!(form(json).to_string(), "DAILY hours 9-18/3 America/Chicago");
     assert_eq!(form(r#"{"cron":"0 6 * * *"}"#).to_string(), "0 6 * * *");
+    let list = r#"{"type":"DAILY","hours":{"type":"LIST","values":["9","18"],"interval":3}}"#;
+    assert_eq!(serde_json::to_string(&form(list)).unwrap(), list);
+    assert_eq!(form(list).to_string(), "DAILY hours 9,18");
 }

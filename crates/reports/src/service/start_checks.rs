@@ -5,7 +5,43 @@ use crate::caller::DataScope;
 use crate::definition::{ReportDefinition, SELECTED_FORMATS};
 use crate::error::{Error, Result, shown};
 use crate::message::Message;
+use crate::nearest::hint;
 use crate::snapshot::SnapshotManifest;
+
+/// Puts ids in place of names where an id of a source is expected and somebody wrote the name of one that the caller may
+/// see. An id that exists is not taken for a name.
+pub(super) fn find_named_sources(
+    definition: &ReportDefinition,
+    arguments: &mut Arguments,
+    snapshot: &SnapshotManifest,
+    scope: &DataScope,
+) {
+    let mut found = None;
+    for spec in &definition.arguments {
+        if !matches!(spec.kind, ArgumentKind::SourceId | ArgumentKind::AuthoritativeSourceId) {
+            continue;
+        }
+        let Some(text) = arguments.text(&spec.name).filter(|text| snapshot.source(text).is_none()) else {
+            continue;
+        };
+        let named = snapshot
+            .sources
+            .iter()
+            .find(|source| source.name == text && scope.has_source(source.id.as_str()));
+        if let Some(source) = named {
+            arguments.exchange(&spec.name, source.id.as_str());
+            found = Some(source);
+        }
+    }
+    for spec in definition.arguments.iter().filter(|spec| spec.kind == ArgumentKind::SourceName) {
+        let Some(text) = arguments.text(&spec.name) else { continue };
+        // Who writes the id twice means the source, and not another name of it.
+        let by_id = snapshot.source(text).filter(|source| scope.has_source(source.id.as_str()));
+        if let (None, Some(source)) = (found, by_id) {
+            arguments.exchange(&spec.name, &source.name);
+        }
+    }
+}
 
 /// Source ids must name a source of the snapshot that the caller may see; a source name that differs is a
 /// warning.
@@ -30,11 +66,17 @@ pub(super) fn check_sources(
                     )));
                 }
                 let found = snapshot.source(text).ok_or_else(|| {
+                    let seen = snapshot.sources.iter().filter(|source| scope.has_source(source.id.as_str()));
+                    let near = hint(text, seen.flat_map(|source| [source.name.as_str(), source.id.as_str()]));
+                    let expected = spec.kind.expectation();
+                    let expected = match near.is_empty() {
+                        true => format!(": expected {expected}"),
+                        false => format!("{near}; expected {expected}"),
+                    };
                     Error::invalid(format!(
-                        "argument {:?} is {}, which is not the id of a source: expected {}",
+                        "argument {:?} is {}, which is not the id of a source{expected}",
                         spec.name,
-                        shown(text),
-                        spec.kind.expectation()
+                        shown(text)
                     ))
                 })?;
                 if spec.kind == ArgumentKind::AuthoritativeSourceId && !found.authoritative {

@@ -3,11 +3,10 @@
 //! Invariant: a name appears after the content is durable, by a rename from `drafts`.
 
 use super::{BackupFile, Wanted};
+use crate::digest::read_whole;
 use muster_reports::error::{Error, Result};
-use muster_reports::ids::hex;
-use sha2::{Digest, Sha256};
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::{ErrorKind, Read, Write};
+use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -17,8 +16,6 @@ const OBJECTS: &str = "objects";
 const DRAFTS: &str = "drafts";
 /// The name of the draft of a content; only one process writes.
 const DRAFT: &str = "draft";
-/// Bytes that are read at once.
-const BUFFER: usize = 256 * 1024;
 
 /// Makes a folder that only its owner can enter; one that exists stays as it is.
 pub(super) fn make_folder(dir: &Path) -> Result<()> {
@@ -100,13 +97,13 @@ pub(super) fn keep(dir: &Path, wanted: &Wanted) -> Result<Option<(BackupFile, bo
 /// What is wrong with a content.
 pub(super) fn fault(dir: &Path, file: &BackupFile) -> Result<Option<String>> {
     let object = place(dir, &file.sha256);
-    let mut source = match File::open(&object) {
+    let source = match File::open(&object) {
         Err(error) if error.kind() == ErrorKind::NotFound => {
             return Ok(Some(format!("{}: its content {} is missing", file.path, object.display())));
         }
         opened => opened.map_err(|error| wrong("open", &object, error))?,
     };
-    let (sha256, bytes) = pass(&mut source, &object, |_| Ok(()))?;
+    let (sha256, bytes) = read_whole(source, &object, |_| Ok(()))?;
     if (&sha256, bytes) == (&file.sha256, file.bytes) {
         return Ok(None);
     }
@@ -145,26 +142,9 @@ pub(super) fn copy_out(dir: &Path, file: &BackupFile, to: &Path) -> Result<()> {
 fn copy(source: &mut File, from: &Path, to: &Path) -> Result<(String, u64)> {
     let mut target = private(to)?;
     let copied =
-        pass(source, from, |bytes| target.write_all(bytes).map_err(|error| wrong("write", to, error)))?;
+        read_whole(source, from, |bytes| target.write_all(bytes).map_err(|error| wrong("write", to, error)))?;
     target.sync_all().map_err(|error| wrong("write", to, error))?;
     Ok(copied)
-}
-
-/// Reads a file to its end. Returns the SHA-256 and the size.
-fn pass(source: &mut File, from: &Path, mut take: impl FnMut(&[u8]) -> Result<()>) -> Result<(String, u64)> {
-    let (mut hash, mut bytes, mut buffer) = (Sha256::new(), 0, vec![0; BUFFER]);
-    loop {
-        match source.read(&mut buffer) {
-            Ok(0) => return Ok((hex(hash.finalize()), bytes)),
-            Ok(read) => {
-                hash.update(&buffer[..read]);
-                bytes += read as u64;
-                take(&buffer[..read])?;
-            }
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(wrong("read", from, error)),
-        }
-    }
 }
 
 fn place(dir: &Path, sha256: &str) -> PathBuf {

@@ -60,6 +60,7 @@ async fn refreshed(dir: &Path, engine: &Arc<Engine>, parts: &PackageParts) -> Sn
         audit: parts.audit.clone(),
         environment: Arc::new(|_| None),
         snapshot: SnapshotId::new("snapshot-1"),
+        attempt: "attempt-1".into(),
         clock: parts.clock.clone(),
         as_of: None,
         publish_incomplete: true,

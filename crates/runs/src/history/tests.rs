@@ -150,6 +150,7 @@ impl Organisation {
             progress: Arc::default(),
             environment: Arc::new(|_| None),
             snapshot: SnapshotId::new(format!("{number:032x}")),
+            attempt: format!("{number:032x}"),
             clock: self.clock.clone(),
             as_of: None,
             publish_incomplete: false,

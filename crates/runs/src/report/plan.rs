@@ -223,6 +223,7 @@ fn chart(spec: &ChartSpec, numbers: &[ChartNumber]) -> Chart {
             ChartForm::Share => ChartKind::Share,
             ChartForm::Line => ChartKind::Line,
         },
+        accent: spec.accent.clone(),
         categories,
         series,
     }

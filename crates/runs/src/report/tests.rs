@@ -344,3 +344,23 @@ fn a_request_may_turn_the_formula_guard_off() {
     assert_eq!(guard("{}"), FormulaGuard::On);
     assert_eq!(guard(r#"{"formulaGuard":"off"}"#), FormulaGuard::Off);
 }
+
+#[test]
+fn a_request_may_have_a_byte_order_mark_or_not() {
+    let bom = |configured: bool, json: &str| {
+        let configured = CsvOptions { bom: configured, ..CsvOptions::default() };
+        csv_options(configured, &Arguments::from_canonical(json).unwrap()).bom
+    };
+    assert!(!bom(false, "{}") && bom(true, "{}"));
+    assert!(bom(false, r#"{"csvBom":"on"}"#) && !bom(true, r#"{"csvBom":"off"}"#));
+}
+
+/// A warning for a name that the request has chosen, and none for those of the definition.
+#[tokio::test]
+async fn a_column_that_the_report_does_not_have_is_told() {
+    let mut case = case(Fixed { parts: 1, expected: 4, subtotals: None, hangs: None }).await;
+    case.claim.task.arguments = Arguments::from_canonical(r#"{"pdfColumns":"accountCount,colour"}"#).unwrap();
+    let outcome = case.run(&ProgressCell::default()).await.unwrap();
+    let text = "the report has no column colour: the PDF does not show it";
+    assert!(outcome.messages.contains(&Message::warn("pdf_column_unknown", text)), "{:?}", outcome.messages);
+}

@@ -21,6 +21,7 @@ use muster_reports::cover::{Cover, CoverFile};
 use muster_reports::error::{Error, Result};
 use muster_reports::ids::TaskId;
 use muster_reports::message::Message;
+use muster_reports::pdf_layout::PdfLayout;
 use muster_reports::task::PublishedFile;
 use std::io::Write;
 use std::path::PathBuf;
@@ -65,6 +66,10 @@ pub(super) struct WritingJob {
     pub(super) epoch: u64,
     /// The report's name.
     pub(super) title: String,
+    /// The title of documents: the report's name, and what it is about.
+    pub(super) heading: String,
+    /// Which columns the table of a PDF shows.
+    pub(super) layout: PdfLayout,
     /// Whose data it is.
     pub(super) tenant: String,
     /// How PDF is written.
@@ -180,10 +185,10 @@ fn write_table(
                 written.push(shown(content.clone()));
                 finished.push((kind, file.into_inner(), content));
             }
-            Ended::Pdf(pdf, warnings) => {
+            Ended::Document(document, warnings) => {
                 messages.extend(remarks(format, &warnings));
-                written.push(shown(Written { rows: pdf.rows(), ..Written::default() }));
-                waiting.push((kind, file, pdf));
+                written.push(shown(Written { rows: document.rows(), ..Written::default() }));
+                waiting.push((kind, file, document));
             }
             Ended::TooLarge(error) => {
                 let text = format!("{format} was left out: {error}");
@@ -193,7 +198,7 @@ fn write_table(
     }
     messages.append(&mut remarks_on_files);
     let _ = tables.send(WrittenTables { tables: written, messages });
-    // A document shows the digests of the other files, but cannot hold its own.
+    // A document shows the digests of the files that are finished before it, but cannot hold its own.
     let others =
         finished.iter().map(|(kind, _, written)| super::cover::finished(&job.title, kind.format, written));
     let others = others.collect();
@@ -201,7 +206,7 @@ fn write_table(
     let (documents, late) = std::thread::scope(|scope| {
         let sync = |(_, file, _): &mut Finished| file.sync();
         let syncing: Vec<_> = finished.iter_mut().map(|file| scope.spawn(move || sync(file))).collect();
-        let documents = finish_documents(waiting, others, sent)?;
+        let documents = finish_documents(&job, waiting, others, sent)?;
         for file in syncing {
             file.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
         }
@@ -219,38 +224,70 @@ type Finished = (Kind, PendingFile, Written);
 
 /// Waits for the cover, and finishes the documents that show it. Returns them, and what a reader must know of them.
 fn finish_documents(
-    waiting: Vec<(Kind, Lent, Box<PdfWriter<Lent>>)>,
+    job: &WritingJob,
+    mut waiting: Vec<(Kind, Lent, Document)>,
     others: Vec<CoverFile>,
     sent: &mut mpsc::Receiver<ToFile>,
 ) -> Result<(Vec<Finished>, Vec<Message>)> {
     let (cover, charts) = cover(sent)?;
-    let cover = Cover { files: others, ..*cover };
+    let mut cover = Cover { files: others, ..*cover };
     let (mut finished, mut late) = (Vec::with_capacity(waiting.len()), Vec::new());
-    for (kind, file, pdf) in waiting {
-        let content = pdf.finish(&cover, &charts).map_err(pdf_failed)?;
+    // The PDF is the last, so that it has the digests of all others.
+    waiting.sort_by_key(|(kind, _, _)| kind.format == FileFormat::Pdf);
+    for (kind, file, document) in waiting {
+        let content = document.finish(&job.heading, &cover, &charts)?;
         late.extend(remarks(kind.format, &content.warnings));
-        let written = Written {
-            rows: content.rows,
-            bytes: content.bytes,
-            sha256: content.sha256,
-            warnings: content.warnings,
-        };
-        finished.push((kind, file.into_inner(), written));
+        cover.files.push(super::cover::finished(&job.title, kind.format, &content));
+        finished.push((kind, file.into_inner(), content));
     }
     Ok((finished, late))
+}
+
+/// A file that shows the cover, and so cannot end before it is known.
+enum Document {
+    Pdf(Box<PdfWriter<Lent>>),
+    Xlsx(Box<XlsxWriter<Lent>>),
+}
+
+impl Document {
+    fn rows(&self) -> u64 {
+        match self {
+            Self::Pdf(pdf) => pdf.rows(),
+            Self::Xlsx(xlsx) => xlsx.rows(),
+        }
+    }
+
+    /// Finishes the file. The warnings are those that were not told before the cover was made.
+    fn finish(self, heading: &str, cover: &Cover, charts: &[Chart]) -> Result<Written> {
+        match self {
+            Self::Pdf(pdf) => {
+                let content = pdf.finish(cover, charts).map_err(pdf_failed)?;
+                Ok(Written {
+                    rows: content.rows,
+                    bytes: content.bytes,
+                    sha256: content.sha256,
+                    warnings: content.warnings,
+                })
+            }
+            Self::Xlsx(xlsx) => {
+                let content = xlsx.finish_with(heading, cover, charts).map_err(failed)?;
+                Ok(Written { warnings: Vec::new(), ..content })
+            }
+        }
+    }
 }
 
 /// A file of a table that is being written.
 enum Open {
     File(Box<dyn FileWriter + Send>),
-    Pdf(Box<PdfWriter<Lent>>),
+    Document(Document),
 }
 
 /// A file of a table that has all rows, or cannot hold them.
 enum Ended {
     File(Written),
     /// It waits for the cover. What a reader must know of it by now.
-    Pdf(Box<PdfWriter<Lent>>, Vec<String>),
+    Document(Document, Vec<String>),
     /// It is left out.
     TooLarge(PdfError),
 }
@@ -266,19 +303,20 @@ impl WritingJob {
             FileFormat::Xlsx => {
                 let options = XlsxOptions { header: self.csv.header, ..XlsxOptions::default() };
                 let xlsx = XlsxWriter::new(sink, columns, options, &self.folder).map_err(failed)?;
-                Open::File(Box::new(xlsx.on_threads(threads)))
+                Open::Document(Document::Xlsx(Box::new(xlsx.on_threads(threads))))
             }
             FileFormat::Ndjson => Open::File(Box::new(NdjsonWriter::new(sink, columns).on_threads(threads))),
             FileFormat::Parquet => Open::File(Box::new(ParquetWriter::new(sink, columns))),
             FileFormat::Pdf => {
                 let settings = PdfSettings {
-                    title: self.title.clone(),
+                    title: self.heading.clone(),
                     subtitle: self.tenant.clone(),
                     footer: self.task.to_string(),
                     ..self.pdf.clone()
                 };
                 let pdf = PdfWriter::new(sink, settings, columns).map_err(pdf_failed)?;
-                Open::Pdf(Box::new(pdf.on_threads(threads)))
+                let pdf = pdf.showing(&self.layout).on_threads(threads);
+                Open::Document(Document::Pdf(Box::new(pdf)))
             }
         })
     }
@@ -375,7 +413,14 @@ fn write_format(writer: Open, rows: &Receiver<Option<RecordBatch>>) -> Result<En
             }
             Ok(Ended::File(writer.finish().map_err(failed)?))
         }
-        Open::Pdf(mut pdf) => {
+        Open::Document(Document::Xlsx(mut xlsx)) => {
+            while let Some(batch) = rows.recv().map_err(|_| stopped())? {
+                xlsx.write(&batch).map_err(failed)?;
+            }
+            let warnings = xlsx.end_rows().map_err(failed)?;
+            Ok(Ended::Document(Document::Xlsx(xlsx), warnings))
+        }
+        Open::Document(Document::Pdf(mut pdf)) => {
             let mut write = || -> std::result::Result<Option<Vec<String>>, PdfError> {
                 loop {
                     match rows.recv() {
@@ -387,7 +432,7 @@ fn write_format(writer: Open, rows: &Receiver<Option<RecordBatch>>) -> Result<En
                 }
             };
             match write() {
-                Ok(Some(warnings)) => Ok(Ended::Pdf(pdf, warnings)),
+                Ok(Some(warnings)) => Ok(Ended::Document(Document::Pdf(pdf), warnings)),
                 Ok(None) => Err(stopped()),
                 Err(error) if error.is_too_large() => Ok(Ended::TooLarge(error)),
                 Err(error) => Err(pdf_failed(error)),

@@ -84,6 +84,7 @@ impl Organisation {
             audit: self.store.clone(),
             environment: Arc::new(|_| None),
             snapshot: SnapshotId::new(format!("{:032x}", self.refreshes)),
+            attempt: format!("{:032x}", self.refreshes),
             clock: self.clock.clone(),
             as_of: None,
             publish_incomplete: false,

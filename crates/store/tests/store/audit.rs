@@ -208,6 +208,8 @@ async fn a_state_that_was_put_back_is_found_by_a_noted_head() {
     let store = Store::open(&place, sealed()).await.unwrap();
     let first = store.verify_audit(&tenant, Vec::new()).await.unwrap();
     assert_eq!((first.events, first.head.sequence, first.is_sound()), (10, 10, true));
+    assert_eq!(store.audit_end(&tenant).await.unwrap(), first.head);
+    assert_eq!(store.audit_end(&TenantId::new("nobody")).await.unwrap(), AuditHead::empty());
     store.record(&build::audit_event("event-11", build::start_of_time())).await.unwrap();
     let second = store.verify_audit(&tenant, vec![AuditHead::empty(), first.head.clone()]).await.unwrap();
     assert!(second.is_sound(), "what was noted earlier is still there: {:?}", second.findings.told);
@@ -352,6 +354,7 @@ async fn a_forged_trail_is_never_extended() {
         other.caller.tenant = elsewhere();
         store.record(&other).await.unwrap();
         let seen = store.verify_audit(&build::tenant(), Vec::new()).await.unwrap();
+        assert_eq!(store.audit_end(&build::tenant()).await.unwrap(), seen.head, "whatever the trail is");
         let expected =
             if head_too { Finding::SealWrong } else { Finding::HeadDiffers { kept: 10, found: 10 } };
         assert_eq!((seen.events, seen.findings.told), (10, vec![expected]), "what was forged is still found");

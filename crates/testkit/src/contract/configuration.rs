@@ -196,6 +196,9 @@ async fn a_source_is_removed_with_its_links(store: &dyn Administered) {
         names.chain(links.into_iter().map(|link| link.native_identity)).collect::<Vec<_>>().join(" ")
     };
     let remove = async |id: &str, links, event| store.remove_source(&SourceId::new(id), links, &event).await;
+    let unlink = async |id: &str, accounts: Option<&[String]>, event: AuditEvent| {
+        store.remove_links(&SourceId::new(id), accounts, &event).await.expect("they are removed")
+    };
 
     refused(remove("s1", false, event("one")).await, "2 accounts of the source are linked by hand");
     let before = recorded(store, &tenant).await;
@@ -209,4 +212,16 @@ async fn a_source_is_removed_with_its_links(store: &dyn Administered) {
     assert_eq!(kept(&tenant).await, "");
     assert_eq!(kept(&other).await, "Directory HR a b c");
     assert_eq!(recorded(store, &tenant).await[before.len()..], ["two", "four"]);
+
+    // Links alone: some of a source, then all of it. What removes nothing is not recorded.
+    let links =
+        [link("s1", "a", "ada"), link("s1", "b", "ada"), link("s1", "d", "ada"), link("s2", "a", "ada")];
+    acts::put_links(store, &tenant, &links).await.expect("they are kept");
+    let put = recorded(store, &tenant).await.len();
+    assert_eq!(unlink("s1", Some(&["b".to_owned(), "x".to_owned()]), event("five")).await, 1);
+    assert_eq!(kept(&tenant).await, "a d a");
+    assert_eq!(unlink("s1", Some(&["x".to_owned()]), event("six")).await, 0);
+    assert_eq!(unlink("s1", None, event("seven")).await, 2);
+    assert_eq!(kept(&tenant).await, "a");
+    assert_eq!(recorded(store, &tenant).await[put..], ["five", "seven"]);
 }

@@ -1,6 +1,8 @@
 //! What an identity has.
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value};
 use std::borrow::Cow;
 use utoipa::openapi::schema::{AnyOfBuilder, Schema, SchemaType, Type};
 use utoipa::openapi::{Ref, RefOr};
@@ -217,7 +219,7 @@ pub struct AccessItemRoleResponse {
 }
 
 /// Something that an identity has.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum AccessItemResponse {
     /// An entitlement.
@@ -230,7 +232,17 @@ pub enum AccessItemResponse {
     Role(AccessItemRoleResponse),
     /// An application.
     App(AccessItemAppResponse),
+    /// One of a type that was not published when this was written; only ever read, never written.
+    Other(Map<String, Value>),
 }
+
+read_by!(AccessItemResponse: "accessType" {
+    "entitlement" => Entitlement,
+    "accessProfile" => AccessProfile,
+    "account" => Account,
+    "role" => Role,
+    "app" => App,
+});
 
 any_of!(
     /// Something that an identity has: an entitlement, an access profile, an account, a role or an application.

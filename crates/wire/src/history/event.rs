@@ -2,7 +2,9 @@
 
 use super::access_item::AccessItemResponse;
 use crate::enumeration::{AccessDecision, AccessItemType, AccountStatusName, GovernanceEventType};
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value};
 use std::borrow::Cow;
 use utoipa::openapi::schema::{AnyOfBuilder, Schema, SchemaType, Type};
 use utoipa::openapi::{Ref, RefOr};
@@ -354,7 +356,7 @@ pub struct IdentityCertified {
 }
 
 /// An event of an identity's history.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum IdentityEvent {
     /// An access item was gained.
@@ -365,7 +367,22 @@ pub enum IdentityEvent {
     Attributes(AttributesChanged),
     /// The status of an account changed.
     Status(AccountStatusChanged),
+    /// The identity was certified.
+    Certified(Box<IdentityCertified>),
+    /// Access was requested.
+    Requested(Box<AccessRequested>),
+    /// One of a type that was not published when this was written; only ever read, never written.
+    Other(Map<String, Value>),
 }
+
+read_by!(IdentityEvent: "eventType" {
+    "AccessItemAssociated" => Associated,
+    "AccessItemRemoved" => Removed,
+    "AttributesChanged" => Attributes,
+    "AccountStatusChanged" => Status,
+    "IdentityCertified" => Certified,
+    "AccessRequested" => Requested,
+});
 
 any_of!(
     /// An event of an identity's history. `IdentityCertified` and `AccessRequested` are published; this service has none.

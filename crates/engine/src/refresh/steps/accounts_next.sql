@@ -1,4 +1,4 @@
--- The recomputed accounts, with their owners.
+-- The recomputed accounts, with their owners. Links are joined first, so that wide rows are joined once.
 SELECT a.id, a.source_id, a.source_name, a.native_identity, {a: accounts.content},
   CAST(coalesce(array_length(a.entitlements), 0) AS INT) AS entitlement_count, a.digest,
   CASE WHEN a.dead_since IS NULL THEN l.identity_id ELSE a.prev_identity END AS identity_id,
@@ -8,9 +8,11 @@ SELECT a.id, a.source_id, a.source_name, a.native_identity, {a: accounts.content
   CASE WHEN a.dead_since IS NULL THEN l.matched_rule ELSE a.prev_rule END AS matched_rule,
   CASE WHEN a.dead_since IS NOT NULL THEN a.prev_situation
        WHEN l.identity_id IS NULL THEN l.situation
-       WHEN i.correlated THEN 'LINKED' ELSE 'PLACEHOLDER_OWNER' END AS situation,
-  NOT coalesce(i.correlated, false) AS uncorrelated, l.candidates,
+       WHEN l.correlated THEN 'LINKED' ELSE 'PLACEHOLDER_OWNER' END AS situation,
+  NOT coalesce(l.correlated, false) AS uncorrelated, l.candidates,
   a.created, a.modified, a.dead_since, a.held_since
 FROM accounts_now a
-LEFT JOIN links l ON l.account_id = a.id
-LEFT JOIN (SELECT id, correlated FROM identities_next) i ON i.id = l.identity_id
+LEFT JOIN (
+  SELECT k.*, i.correlated FROM links k
+  LEFT JOIN (SELECT id, correlated FROM identities_next) i ON i.id = k.identity_id) l
+  ON l.account_id = a.id

@@ -1,7 +1,7 @@
 -- Live accounts of the other sources with the manual link on them. A link follows its account when the account is
 -- moved: it names the native identity at the time of the link, and does not apply to a later account with that native
--- identity.
-SELECT a.id AS account_id, a.source_id, a.attributes, a.prev_identity, a.prev_link,
+-- identity. Attributes are read from the accounts where rules need them.
+SELECT a.id AS account_id, a.source_id, a.prev_identity, a.prev_link,
   coalesce(m.identity_name, e.identity_name) AS identity_name,
   CASE WHEN m.identity_name IS NOT NULL THEN m.native_identity ELSE e.native_identity END AS linked_as
 FROM accounts_now a

@@ -1,3 +1,3 @@
 -- The records with the ids of their accounts.
-SELECT i.id, s.source_id, s.native_identity, s.line, {s: accounts.content}, s.digest
-FROM staged_single s JOIN staged_ids i ON i.first_id = s.first_id
+SELECT coalesce(i.id, s.first_id) AS id, s.source_id, s.native_identity, s.line, {s: accounts.content}, s.digest
+FROM staged_single s LEFT JOIN staged_ids i ON i.first_id = s.first_id

@@ -5,7 +5,7 @@ use crate::command::output;
 use crate::failure::{Context, Failure, Result};
 use crate::history::{History, Phase};
 use crate::inspection::inspect;
-use crate::installation::{Installation, SETTINGS, muster};
+use crate::installation::{Installation, SETTINGS};
 use crate::receiver::Receiver;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -99,8 +99,7 @@ impl CrashRun<'_> {
 
 /// What a command prints as JSON.
 fn shown(installation: &Installation, arguments: &[&str]) -> Result<Value> {
-    let mut command = muster(&installation.binary, &installation.data);
-    command.envs(installation.settings.iter().cloned());
+    let mut command = installation.command();
     command.args(arguments).args(["--output", "json"]);
     serde_json::from_str(&output(&mut command)?)
         .context(|| format!("muster {} prints no JSON", arguments.join(" ")))

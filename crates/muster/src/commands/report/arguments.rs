@@ -40,6 +40,36 @@ pub fn typed(reports: &[ReportDescription], kind: &str, given: &[String]) -> Res
     Ok(arguments)
 }
 
+/// Adds the source that the report `kind` is about to its arguments. The service takes a name where it expects an id.
+///
+/// # Errors When the report is not about one source, or the arguments name one already.
+pub fn about(
+    reports: &[ReportDescription],
+    kind: &str,
+    source: &str,
+    arguments: &mut Map<String, Value>,
+) -> Result {
+    let report = reports.iter().find(|report| report.id == kind);
+    let of_source = |argument: &&ArgumentDescription| {
+        matches!(argument.kind.as_str(), "source_id" | "authoritative_source_id" | "source_name")
+    };
+    let names = report.iter().flat_map(|report| report.arguments.iter().filter(of_source));
+    let names: Vec<_> = names.map(|argument| argument.name.as_str()).collect();
+    if names.is_empty() {
+        return Err(Failure::usage(format!(
+            "--source: {kind} is not about one source: expected no --source"
+        )));
+    }
+    for name in names {
+        if arguments.insert(name.to_owned(), source.into()).is_some() {
+            return Err(Failure::usage(format!(
+                "--source and --argument {name} name the source: expected one of them"
+            )));
+        }
+    }
+    Ok(())
+}
+
 /// `None` if the text cannot be a value of the argument's type.
 fn value_of(argument: &ArgumentDescription, text: &str) -> Option<Value> {
     let list = || serde_json::from_str::<Value>(text).ok().filter(Value::is_array);
@@ -103,6 +133,17 @@ mod tests {
         ] {
             assert_eq!(Value::Object(one(text).unwrap()), json!({ name: value }), "{text}");
         }
+    }
+
+    #[test]
+    fn a_source_is_given_to_the_arguments_that_ask_for_one() {
+        let mut arguments = Map::new();
+        about(&reports(), "SEARCH_EXPORT", "HR", &mut arguments).unwrap();
+        assert_eq!(Value::Object(arguments.clone()), json!({"application": "HR"}));
+        let twice = about(&reports(), "SEARCH_EXPORT", "HR", &mut arguments).unwrap_err().to_string();
+        assert_eq!(twice, "--source and --argument application name the source: expected one of them");
+        let none = about(&reports(), "IDENTITIES", "HR", &mut Map::new()).unwrap_err().to_string();
+        assert_eq!(none, "--source: IDENTITIES is not about one source: expected no --source");
     }
 
     #[test]

@@ -1,8 +1,7 @@
 //! `muster report compare`: compares two runs of one report, which the service does, or two of its CSV files, which
 //! this command does.
 
-use super::{show_place, target};
-use crate::api::Api;
+use super::{connect, show_place, target};
 use crate::cli::CompareArgs;
 use crate::failure::{Context, Failure, Result};
 use crate::output::{Output, count, json, number, print, table};
@@ -49,12 +48,7 @@ async fn of_runs(args: &CompareArgs, old: &str, new: &str, output: Output) -> Re
             "the covers of two runs say whether they are guarded: expected no --old-raw or --new-raw",
         ));
     }
-    let (Some(id), Some(secret)) = (&args.client_id, &args.client_secret) else {
-        return Err(Failure::usage(
-            "two runs are compared by the service: expected --client-id and --client-secret",
-        ));
-    };
-    let api = Api::new(&args.base_url, id, secret, args.ca_file.as_deref())?;
+    let api = connect(&args.service)?;
     let Some(to) = &args.to else {
         let counts = api.compare(old, new, &args.keys).await?;
         let counts = ComparisonCounts {

@@ -15,25 +15,40 @@ use std::sync::Arc;
 pub async fn run(data: &DataDir, old: &str, new: &str, to: Option<&Path>, output: Output) -> Result {
     let (old, new) = (data.snapshot(old).await?, data.snapshot(new).await?);
     let (old, new) = (old.readable()?, new.readable()?);
-    let engine = data.engine()?;
-    let counted = match to {
-        None => compare_snapshots(&engine, &old, &new, None).await?,
-        Some(path) => to_file(path, &engine, &old, &new).await?,
-    };
-    if output == Output::Json {
-        return json(&serde_json::json!({
+    let counted = differences(&data.engine()?, &old, &new, to).await?;
+    match output {
+        Output::Json => json(&serde_json::json!({
             "old": old.id, "new": new.id, "counts": counted,
             "file": to.map(|path| path.display().to_string()),
-        }));
+        })),
+        Output::Table => print(&described(&counted)),
     }
+}
+
+/// Counts the differences, and writes them to `to`.
+pub async fn differences(
+    engine: &Arc<Engine>,
+    old: &SnapshotManifest,
+    new: &SnapshotManifest,
+    to: Option<&Path>,
+) -> Result<Vec<CountedDifference>> {
+    match to {
+        None => Ok(compare_snapshots(engine, old, new, None).await?),
+        Some(path) => to_file(path, engine, old, new).await,
+    }
+}
+
+/// Counted differences, for people.
+pub fn described(counted: &[CountedDifference]) -> String {
     if counted.is_empty() {
-        return print("nothing differs");
+        return "nothing differs".to_owned();
     }
     let columns = [text("object"), text("change"), text("attribute"), number("count")];
-    let cells = counted.into_iter().map(|counted| {
-        vec![counted.object, counted.change, counted.attribute.unwrap_or_default(), count(counted.count)]
+    let cells = counted.iter().map(|counted| {
+        let attribute = counted.attribute.clone().unwrap_or_default();
+        vec![counted.object.clone(), counted.change.clone(), attribute, count(counted.count)]
     });
-    print(&table(&columns, cells))
+    table(&columns, cells)
 }
 
 /// Writes the differences to `path`.

@@ -1,4 +1,4 @@
-//! `muster source link` and `muster source links`: read manual links from a file, and write them to one.
+//! `muster source link`, `unlink` and `links`: manual links are read from a file, removed, and written to a file.
 
 use crate::data_dir::DataDir;
 use crate::failure::{Context, Failure, Result};
@@ -39,6 +39,26 @@ pub async fn import(file: &Path, data: &DataDir, output: Output) -> Result {
     match links.refused.len() {
         0 => Ok(()),
         rows => Err(Failure::new(format!("{rows} rows of {} were refused", file.display()))),
+    }
+}
+
+/// Removes links of a source: those of these accounts, or all.
+pub async fn remove(named: &str, accounts: Option<&[String]>, data: &DataDir) -> Result {
+    let source = super::found(named, data).await?;
+    let details = match accounts {
+        Some(accounts) => format!("links of {} accounts removed", accounts.len()),
+        None => "all links removed".to_owned(),
+    };
+    let event = data.event(AuditOperation::ConfigurationChanged, &source.name, details);
+    let removed = data.store.remove_links(&source.id, accounts, &event).await?;
+    print(&format!("links of source {:?} that were removed: {}", source.name, count(removed)))?;
+    let missing = accounts.map_or(0, |accounts| accounts.len() as u64).saturating_sub(removed);
+    match (missing, accounts) {
+        (0, _) | (_, None) => Ok(()),
+        (missing, Some(_)) => Err(Failure::not_found(format!(
+            "{} accounts have no link that was made by hand; `muster source links` lists them",
+            count(missing)
+        ))),
     }
 }
 

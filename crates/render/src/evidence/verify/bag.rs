@@ -262,7 +262,10 @@ impl<R: Read + Seek> Bag<'_, R> {
         if told.map(str::trim) == Some(&format!("{bytes}.{files}")) {
             self.holds(format!("data/ has the {bytes} bytes in {files} files that {INFO} says"));
         } else {
-            self.fails(format!("{INFO}: data/ has {bytes} bytes in {files} files, but it says {told:?}"));
+            let told = told.map_or_else(|| "nothing".to_owned(), |told| format!("{:?}", told.trim()));
+            self.fails(format!(
+                "{INFO}: it says {told} (Payload-Oxum), but data/ has {bytes} bytes in {files} files"
+            ));
         }
     }
 

@@ -166,3 +166,19 @@ fn what_is_not_told_any_more_is_still_a_fault() {
     }
     assert_eq!(verification.failures().count(), 1_000);
 }
+
+#[test]
+fn a_payload_of_another_size_is_told_in_words() {
+    let bag = sample();
+    let members = unpack(&bag);
+    let payload = members.iter().filter(|(name, _)| name.starts_with("evidence-1/data/"));
+    let bytes: usize = payload.map(|(_, content)| content.len()).sum();
+    let said = format!("Payload-Oxum: {bytes}.7");
+    let other = failures(&changed(&bag, "bag-info.txt", |content| {
+        let text = String::from_utf8(std::mem::take(content)).unwrap();
+        *content = text.replace(&said, "Payload-Oxum: 12.7").into_bytes();
+    }));
+    let expected =
+        format!("bag-info.txt: it says \"12.7\" (Payload-Oxum), but data/ has {bytes} bytes in 7 files");
+    assert!(other.contains(&expected), "{other:?}");
+}

@@ -15,6 +15,8 @@ fn written(formats: &[FileFormat], threads: usize, pages_max: u32) -> (WrittenTa
         task: TaskId::new("1"),
         epoch: 1,
         title: "Numbers".to_owned(),
+        heading: "Numbers".to_owned(),
+        layout: PdfLayout::default(),
         tenant: "tenant".to_owned(),
         pdf: PdfSettings { pages_max, ..PdfSettings::new("") },
         csv: CsvOptions::default(),

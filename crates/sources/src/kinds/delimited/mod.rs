@@ -10,10 +10,12 @@
 mod layout;
 mod reader;
 mod settings;
+mod sketch;
 mod splitter;
 
 pub use reader::DelimitedReader;
 pub use settings::{DelimitedSettings, FlagRule};
+pub use sketch::{ColumnSketch, Sketch, ValueKind, sketch};
 
 /// Longest field that is read, in bytes of its text as UTF-8; a record with a longer one is rejected.
 pub const MAX_FIELD_BYTES: usize = 1 << 20;

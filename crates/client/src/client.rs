@@ -1,0 +1,84 @@
+//! One service, of which each part of the API is a value of its own.
+
+use crate::api::ReportsDataExtractionApi;
+use crate::configuration::Configuration;
+use crate::error::Error;
+use crate::history::IdentityHistoryApi;
+use crate::saved_searches::SavedSearchApi;
+use crate::scheduled_searches::ScheduledSearchApi;
+use crate::schedules::ScheduleApi;
+use crate::search::SearchApi;
+use crate::tasks::TaskManagementApi;
+use crate::transport::Transport;
+use std::sync::Arc;
+
+/// A service; cheap to clone. All parts and clones share connections and one token.
+///
+/// ```no_run
+/// # async fn run() -> Result<(), muster_client::Error> {
+/// use muster_client::{Client, Configuration, Paging, TaskFilter};
+///
+/// let client = Client::new(Configuration::from_env()?)?;
+/// for task in client.tasks().list(&TaskFilter::default(), Paging::first(10)).await?.items {
+///     println!("{}: {} %", task.unique_name, task.percent_complete);
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Client {
+    transport: Arc<Transport>,
+}
+
+impl Client {
+    /// The service that `configuration` names. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// [`Error::Configuration`].
+    pub fn new(configuration: Configuration) -> Result<Self, Error> {
+        Ok(Self { transport: Arc::new(Transport::new(configuration)?) })
+    }
+
+    /// Gets an access token unless there is one, and sends nothing else: whether address and credentials are right.
+    ///
+    /// # Errors
+    /// [`Error::NoToken`], [`Error::Transport`].
+    pub async fn authenticate(&self) -> Result<(), Error> {
+        self.transport.authenticate().await
+    }
+
+    /// Reports: start, result, files, cancel.
+    pub fn reports(&self) -> ReportsDataExtractionApi {
+        ReportsDataExtractionApi { transport: self.transport.clone() }
+    }
+
+    /// The list of tasks.
+    pub fn tasks(&self) -> TaskManagementApi {
+        TaskManagementApi::with(self.transport.clone())
+    }
+
+    /// Search, count, aggregate.
+    pub fn search(&self) -> SearchApi {
+        SearchApi::with(self.transport.clone())
+    }
+
+    /// Saved searches.
+    pub fn saved_searches(&self) -> SavedSearchApi {
+        SavedSearchApi::with(self.transport.clone())
+    }
+
+    /// Scheduled searches.
+    pub fn scheduled_searches(&self) -> ScheduledSearchApi {
+        ScheduledSearchApi::with(self.transport.clone())
+    }
+
+    /// The history of identities.
+    pub fn identity_history(&self) -> IdentityHistoryApi {
+        IdentityHistoryApi::with(self.transport.clone())
+    }
+
+    /// Schedules of reports, which only Muster has.
+    pub fn schedules(&self) -> ScheduleApi {
+        ScheduleApi::with(self.transport.clone())
+    }
+}

@@ -1,0 +1,11 @@
+//! The SDK against a service that answers as told, and against published descriptions of services.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "client/neighbours.rs"]
+mod neighbours;
+#[path = "client/published.rs"]
+mod published;
+#[path = "client/reports.rs"]
+mod reports;
+#[path = "client/told.rs"]
+mod told;

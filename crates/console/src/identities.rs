@@ -1,0 +1,273 @@
+//! Identities: a search, and one identity with its accounts, its access, and what changed.
+
+use crate::api::{Counted, Refusal, encoded};
+use crate::fields::{Fields, address};
+use crate::look::{Moment, NOTHING, count, text, value};
+use crate::page::{Layout, Section, shown};
+use crate::problem::Problem;
+use crate::visitor::Visitor;
+use askama::Template;
+use axum::extract::{Path, RawQuery};
+use axum::http::{Method, StatusCode};
+use axum::response::Response;
+use serde_json::{Value, json};
+
+/// Identities of a page.
+const PAGE: u64 = 50;
+/// The API returns no documents after this many.
+const REACH: u64 = 10_000;
+/// Changes that a page shows.
+const CHANGES: usize = 100;
+
+fn layout(title: impl Into<String>, visitor: &Visitor) -> Layout {
+    Layout::new(title, Section::Identities, Some(&visitor.session))
+}
+
+struct Row {
+    address: String,
+    name: String,
+    email: String,
+    status: String,
+    accounts: String,
+    access: String,
+}
+
+#[derive(Template)]
+#[template(path = "identities.html")]
+struct IdentitiesPage {
+    layout: Layout,
+    query: String,
+    rows: Vec<Row>,
+    total: String,
+    error: String,
+    newer: Option<String>,
+    older: Option<String>,
+}
+
+/// A name to show for an identity.
+fn name_of(document: &Value) -> String {
+    let named = ["displayName", "name", "id"].into_iter().filter_map(|member| document[member].as_str());
+    named.map(str::to_owned).next().unwrap_or_default()
+}
+
+fn status_of(document: &Value) -> String {
+    let state = &document["attributes"]["cloudLifecycleState"];
+    let stated = [&document["status"], state].into_iter().find(|state| !state.is_null());
+    stated.map_or_else(|| NOTHING.to_owned(), value)
+}
+
+/// The list: `?q=` is a query, as in a search.
+pub(crate) async fn list(visitor: Visitor, RawQuery(query): RawQuery) -> Result<Response, Problem> {
+    let query = Fields::read(&query.unwrap_or_default());
+    let asked = query.text("q");
+    let page = u64::from(query.number("page").max(1));
+    let offset = (page - 1).saturating_mul(PAGE).min(REACH - PAGE);
+    let body = json!({
+        "indices": ["identities"], "sort": ["displayName"],
+        "query": {"query": if asked.is_empty() { "*" } else { asked }},
+    });
+    let route = format!("/search/v1?limit={PAGE}&offset={offset}&count=true");
+    let answer: Result<Counted<Vec<Value>>, Refusal> = visitor.api.send(Method::POST, &route, &body).await;
+    let (documents, total, error) = match answer {
+        Ok(found) => (found.body, found.total.unwrap_or(0), String::new()),
+        Err(refusal) if refusal.status == StatusCode::BAD_REQUEST => (Vec::new(), 0, refusal.text),
+        Err(refusal) => return Err(refusal.into()),
+    };
+    let number = |given: &Value| given.as_u64().map_or_else(|| NOTHING.to_owned(), count);
+    let row = |document: &Value| Row {
+        address: format!("/ui/identities/{}", encoded(document["id"].as_str().unwrap_or_default())),
+        name: name_of(document),
+        email: text(document, "email"),
+        status: status_of(document),
+        accounts: number(&document["accountCount"]),
+        access: number(&document["accessCount"]),
+    };
+    let to = |page: u64| address("/ui/identities", [("q", asked.to_owned()), ("page", page.to_string())]);
+    shown(&IdentitiesPage {
+        layout: layout("Identities", &visitor),
+        query: asked.to_owned(),
+        rows: documents.iter().map(row).collect(),
+        total: count(total),
+        error,
+        newer: (page > 1).then(|| to(page - 1)),
+        older: (offset + PAGE < total.min(REACH)).then(|| to(page + 1)),
+    })
+}
+
+/// A member of an identity: a time, or a text.
+struct Fact {
+    name: &'static str,
+    at: Moment,
+    value: String,
+}
+
+struct Account {
+    source: String,
+    name: String,
+    state: &'static str,
+    created: Moment,
+}
+
+struct Access {
+    kind: String,
+    name: String,
+    source: String,
+    detail: String,
+}
+
+struct Change {
+    at: Moment,
+    kind: String,
+    what: String,
+}
+
+#[derive(Template)]
+#[template(path = "identity.html")]
+struct IdentityPage {
+    layout: Layout,
+    name: String,
+    id: String,
+    facts: Vec<Fact>,
+    attributes: Vec<(String, String)>,
+    accounts: Vec<Account>,
+    access: Vec<Access>,
+    changes: Vec<Change>,
+    /// Why there are no changes to see.
+    without_changes: String,
+    first: Moment,
+}
+
+fn account(account: &Value) -> Account {
+    let is = |member: &str| account[member].as_bool().unwrap_or(false);
+    Account {
+        source: text(&account["source"], "name"),
+        name: [&account["accountId"], &account["name"], &account["id"]]
+            .into_iter()
+            .find_map(Value::as_str)
+            .unwrap_or_default()
+            .to_owned(),
+        state: match (is("disabled"), is("locked")) {
+            (true, _) => "Disabled",
+            (false, true) => "Locked",
+            (false, false) => "Enabled",
+        },
+        created: Moment::of_value(&account["created"]),
+    }
+}
+
+fn access(access: &Value) -> Access {
+    // The name of an entitlement is often its value.
+    let is_named = access["value"] == access["name"];
+    let detail = [&access["attribute"], if is_named { &Value::Null } else { &access["value"] }];
+    let detail = detail.into_iter().filter(|part| !part.is_null());
+    Access {
+        kind: text(access, "type").replace('_', " ").to_lowercase(),
+        name: name_of(access),
+        source: text(&access["source"], "name"),
+        detail: detail.map(value).collect::<Vec<_>>().join(" = "),
+    }
+}
+
+/// A change in a line.
+fn change(event: &Value) -> Change {
+    let item = &event["accessItem"];
+    let named = || {
+        let source = item["sourceName"].as_str().map_or_else(String::new, |source| format!(" ({source})"));
+        format!("{} {}{source}", text(event, "accessItemType"), text(item, "displayName"))
+    };
+    let (kind, what) = match event["eventType"].as_str().unwrap_or_default() {
+        "AccessItemAssociated" => ("Gained", named()),
+        "AccessItemRemoved" => ("Lost", named()),
+        "AttributesChanged" => {
+            let changes = event["attributeChanges"].as_array().into_iter().flatten();
+            let told = changes.map(|change| {
+                let (old, new) = (text(change, "previousValue"), text(change, "newValue"));
+                format!("{}: {old} → {new}", text(change, "name"))
+            });
+            ("Changed", told.collect::<Vec<_>>().join("; "))
+        }
+        "AccountStatusChanged" => {
+            let (account, states) = (&event["account"], &event["statusChange"]);
+            let (old, new) = (text(states, "previousStatus"), text(states, "newStatus"));
+            let source = text(account, "sourceName");
+            ("Account", format!("{} ({source}): {old} → {new}", text(account, "nativeIdentity")))
+        }
+        other => (other, String::new()),
+    };
+    Change { at: Moment::of_value(&event["dateTime"]), kind: kind.to_owned(), what }
+}
+
+/// The members of an identity's document that are told first.
+const FACTS: [(&str, &str); 6] = [
+    ("Name", "name"),
+    ("Email", "email"),
+    ("Employee number", "employeeNumber"),
+    ("Status", "status"),
+    ("Created", "created"),
+    ("Modified", "modified"),
+];
+
+/// One identity.
+pub(crate) async fn one(visitor: Visitor, Path(id): Path<String>) -> Result<Response, Problem> {
+    let document: Value = visitor.api.get(&format!("/search/v1/identities/{}", encoded(&id))).await?;
+    let history = format!("/historical-identities/v1/{}", encoded(&id));
+    let events: Result<Vec<Value>, Refusal> =
+        visitor.api.get(&format!("{history}/events?limit={CHANGES}")).await;
+    let (changes, without_changes) = match events {
+        Ok(events) => (events.iter().map(change).collect(), String::new()),
+        Err(refusal) if matches!(refusal.status, StatusCode::FORBIDDEN | StatusCode::NOT_FOUND) => {
+            (Vec::new(), refusal.text)
+        }
+        Err(refusal) => return Err(refusal.into()),
+    };
+    let first = if without_changes.is_empty() {
+        let since: Result<Value, Refusal> = visitor.api.get(&format!("{history}/start-date")).await;
+        since.map_or(Moment(None), |since| Moment::of_value(&since))
+    } else {
+        Moment(None)
+    };
+    let fact = |(name, member): (&'static str, &str)| {
+        let given = &document[member];
+        (!given.is_null()).then(|| Fact { name, at: Moment::of_value(given), value: value(given) })
+    };
+    let all = |member: &str| document[member].as_array().map_or(&[] as &[Value], Vec::as_slice);
+    let attributes = document["attributes"].as_object().into_iter().flatten();
+    let name = name_of(&document);
+    shown(&IdentityPage {
+        layout: layout(name.as_str(), &visitor),
+        facts: FACTS.into_iter().filter_map(fact).collect(),
+        attributes: attributes.map(|(name, given)| (name.clone(), value(given))).collect(),
+        accounts: all("accounts").iter().map(account).collect(),
+        access: all("access").iter().map(access).collect(),
+        name,
+        id,
+        changes,
+        without_changes,
+        first,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changes_are_told_in_a_line() {
+        let gained = json!({
+            "eventType": "AccessItemAssociated", "accessItemType": "role", "dateTime": "2026-03-01T00:00:00Z",
+            "accessItem": {"displayName": "Admin", "sourceName": "AD"},
+        });
+        let told = change(&gained);
+        assert_eq!((told.kind.as_str(), told.what.as_str()), ("Gained", "role Admin (AD)"));
+        let changed = json!({
+            "eventType": "AttributesChanged",
+            "attributeChanges": [{"name": "city", "previousValue": "Rome", "newValue": null}],
+        });
+        assert_eq!(change(&changed).what, "city: Rome → –");
+        let disabled = json!({
+            "eventType": "AccountStatusChanged", "account": {"nativeIdentity": "CN=a", "sourceName": "AD"},
+            "statusChange": {"previousStatus": "enabled", "newStatus": "disabled"},
+        });
+        assert_eq!(change(&disabled).what, "CN=a (AD): enabled → disabled");
+    }
+}

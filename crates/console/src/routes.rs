@@ -1,0 +1,54 @@
+//! Every page, a line each.
+
+use crate::problem::Problem;
+use crate::state::Console;
+use crate::{
+    administration, assets, compare, files, identities, live, new_run, page, run, runs, saved_searches,
+    schedules, sign_in, snapshots,
+};
+use axum::Router;
+use axum::routing::{get, post};
+
+/// The pages.
+pub(crate) fn routes() -> Router<Console> {
+    Router::new()
+        .route("/", get(async || page::see_other("/ui/runs")))
+        .route("/ui", get(async || page::see_other("/ui/runs")))
+        .route("/ui/", get(async || page::see_other("/ui/runs")))
+        .route("/ui/assets/{digest}/{name}", get(assets::asset))
+        .route("/ui/sign-in", get(sign_in::form).post(sign_in::sign_in))
+        .route("/ui/sign-in/once/{code}", get(sign_in::once))
+        .route("/ui/sign-out", post(sign_in::sign_out))
+        .route("/ui/live", get(live::stream))
+        .route("/ui/runs", get(runs::list))
+        .route("/ui/runs/{id}", get(run::one))
+        .route("/ui/runs/{id}/cancel", get(run::ask_cancel).post(run::cancel))
+        .route("/ui/runs/{id}/files/{format}", get(files::file))
+        .route("/ui/runs/{id}/evidence", get(files::evidence))
+        .route("/ui/runs/{id}/cover", get(files::cover))
+        .route("/ui/compare", get(compare::compare))
+        .route("/ui/compare/{old}/{new}/{form}", get(compare::made))
+        .route("/ui/new", get(new_run::kinds))
+        .route("/ui/new/{id}", get(new_run::form).post(new_run::start))
+        .route("/ui/searches", get(saved_searches::list))
+        .route("/ui/searches/new", get(saved_searches::form).post(saved_searches::keep))
+        .route("/ui/searches/{id}", get(saved_searches::one))
+        .route("/ui/searches/{id}/run", post(saved_searches::execute))
+        .route("/ui/searches/{id}/remove", get(saved_searches::ask_remove).post(saved_searches::remove))
+        .route("/ui/schedules", get(schedules::list))
+        .route("/ui/schedules/new", get(schedules::kinds))
+        .route("/ui/schedules/new/{report}", get(schedules::form).post(schedules::keep))
+        .route("/ui/schedules/{id}", get(schedules::one))
+        .route("/ui/schedules/{id}/run", post(schedules::run))
+        .route("/ui/schedules/{id}/pause", post(schedules::pause))
+        .route("/ui/schedules/{id}/remove", get(schedules::ask_remove).post(schedules::remove))
+        .route("/ui/identities", get(identities::list))
+        .route("/ui/identities/{id}", get(identities::one))
+        .route("/ui/sources", get(snapshots::sources))
+        .route("/ui/snapshots", get(snapshots::list))
+        .route("/ui/administration", get(administration::page))
+        .route("/ui/administration/notifications/{id}/again", post(administration::again))
+        .route("/ui/evidence-key", get(files::evidence_key))
+        .fallback(async || Problem::NoSuchPage)
+        .method_not_allowed_fallback(async || Problem::NoSuchMethod)
+}

@@ -1,0 +1,77 @@
+//! `cargo xtask console`: the console in Chromium, against the real binary.
+//!
+//! Why: templates and tests of the router do not show what a browser makes of a page: its policy, its cookies, focus,
+//! keyboard, width. The script is `tests/console/pages.mjs`.
+
+use crate::command;
+use crate::failure::Result;
+use crate::install;
+use crate::installation::Installation;
+use crate::tally::Tally;
+use crate::workspace::{Workspace, must_run_everything};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// `cargo xtask console`
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    /// The service's binary [default: built from this repository]
+    #[arg(long, value_name = "FILE")]
+    pub binary: Option<PathBuf>,
+    /// People in the organisation that is looked at
+    #[arg(long, default_value_t = DEFAULT_IDENTITIES)]
+    pub identities: u64,
+}
+
+/// People in the organisation unless told otherwise.
+pub const DEFAULT_IDENTITIES: u64 = 300;
+
+/// A browser makes many pages in a short time.
+const SETTINGS: [(&str, &str); 1] = [("MUSTER__RATE_LIMIT__REQUESTS", "1000000")];
+
+/// Looks at every page and prints totals.
+pub fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
+    let binary = workspace.binary(options.binary.as_deref())?;
+    let tally = pages(workspace, &binary, options.identities)?;
+    println!("{tally}");
+    Ok(tally.failed == 0)
+}
+
+/// Looks at every page. Screenshots are in the folder `console` below that of the checks.
+pub fn pages(workspace: &Workspace, binary: &Path, identities: u64) -> Result<Tally> {
+    let mut tally = Tally::default();
+    let modules = match install::chromium().and_then(|()| install::node_modules_with_browser(workspace)) {
+        Ok(modules) => modules,
+        Err(failure) => {
+            tally.cannot_run("the console in a browser", &failure, must_run_everything());
+            return Ok(tally);
+        }
+    };
+    let folder = workspace.fresh_folder("console")?;
+    let installation = Installation::with_demo(binary, &folder.join("data"), identities)?;
+    let server = installation.serve(&SETTINGS)?;
+    let mut script = Command::new("node");
+    script
+        .arg(workspace.root.join("tests/console/pages.mjs"))
+        .arg(modules)
+        .arg(&server.base)
+        .arg(folder.join("screenshots"))
+        .env("USER_ID", &installation.user.id)
+        .env("USER_SECRET", &installation.user.secret)
+        .env("APPLICATION_ID", &installation.application.id)
+        .env("APPLICATION_SECRET", &installation.application.secret);
+    for (variable, _) in std::env::vars_os() {
+        if variable.to_string_lossy().to_ascii_uppercase().ends_with("_PROXY") {
+            script.env_remove(&variable);
+        }
+    }
+    let mut counted = None;
+    let succeeded = command::watch(&mut script, |line| counted = Tally::from_script_line(line).or(counted))?;
+    tally += counted.unwrap_or_default();
+    if (counted.is_none() || !succeeded) && tally.failed == 0 {
+        println!("FAIL  the console ended without its closing line");
+        tally.failed += 1;
+    }
+    server.stop()?;
+    Ok(tally)
+}

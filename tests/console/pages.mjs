@@ -1,0 +1,389 @@
+// The console in a browser: every page, with each credential, by keyboard, without JavaScript, in both themes, at three
+// widths; no violation that axe knows, and none of the content security policy.
+//
+// Usage: node pages.mjs NODE_MODULES BASE_URL FOLDER [PART], with the credentials in the environment:
+// USER_ID, USER_SECRET, APPLICATION_ID, APPLICATION_SECRET.
+// Prints a line for each check that fails, and totals. Screenshots are written to FOLDER.
+import { createRequire } from "node:module";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+
+const [modules, base, folder, only] = process.argv.slice(2);
+const require = createRequire(join(modules, "index.js"));
+const { chromium } = require("playwright-core");
+const axe = require("axe-core").source;
+const { USER_ID, USER_SECRET, APPLICATION_ID, APPLICATION_SECRET } = process.env;
+const WIDTHS = [320, 768, 1440];
+const THEMES = ["light", "dark"];
+const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
+// A name that would be markup; it must be shown as it is.
+const HOSTILE = `<img src=x onerror="document.title='broken'">`;
+
+mkdirSync(folder, { recursive: true });
+let passed = 0;
+let failed = 0;
+
+async function check(name, what) {
+  try {
+    await what();
+    passed += 1;
+  } catch (error) {
+    failed += 1;
+    console.log(`FAIL  ${name}: ${String(error.message ?? error).split("\n").slice(0, 12).join(" | ")}`);
+  }
+}
+
+function expect(condition, text) {
+  if (!condition) {
+    throw new Error(text);
+  }
+}
+
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+  args: ["--no-sandbox", "--disable-dev-shm-usage"],
+});
+
+// A context that notes what the policy forbids, errors of scripts, and requests to other hosts.
+async function context(options) {
+  const made = await browser.newContext({ baseURL: base, timezoneId: "Europe/Berlin", locale: "en-GB", ...options });
+  const wrong = [];
+  made.on("console", (message) => {
+    if (message.type() === "error" && !/status of (4|5)\d\d/.test(message.text())) {
+      wrong.push(message.text());
+    }
+  });
+  made.on("weberror", (error) => wrong.push(error.error().message));
+  made.on("request", (request) => {
+    if (!request.url().startsWith(base)) {
+      wrong.push(`a request to ${request.url()}`);
+    }
+  });
+  await made.addInitScript(() => {
+    document.addEventListener("securitypolicyviolation", (event) => {
+      console.error(`policy: ${event.violatedDirective} ${event.blockedURI}`);
+    });
+  });
+  return { made, wrong };
+}
+
+async function signIn(page, id, secret) {
+  await page.goto("/ui/sign-in");
+  await page.getByLabel("Client id").fill(id);
+  await page.getByLabel("Client secret").fill(secret);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.waitForURL("**/ui/runs");
+}
+
+async function violations(page) {
+  // The policy forbids scripts that a page did not name; the test's own runs outside of the page's world.
+  await page.evaluate(axe);
+  const found = await page.evaluate(
+    (rules) => globalThis.axe.run(document, { runOnly: { type: "tag", values: rules } }),
+    RULES,
+  );
+  return found.violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.html).slice(0, 2).join(" ")}`);
+}
+
+// The page is not wider than the window, and targets are large enough.
+async function layoutFaults(page) {
+  return page.evaluate(() => {
+    const faults = [];
+    if (document.documentElement.scrollWidth > document.documentElement.clientWidth) {
+      faults.push(`the page is ${document.documentElement.scrollWidth} px wide`);
+    }
+    for (const target of document.querySelectorAll("a, button, input:not([type=hidden]), select, textarea, summary")) {
+      const inText = target.matches("p a, dd a, td a") && !target.matches(".button, .path a, .actions a, .pages a, .brand a");
+      const box = target.getBoundingClientRect();
+      const label = target.closest("label")?.getBoundingClientRect();
+      if (!inText && box.width > 1 && Math.max(box.height, label?.height ?? 0) < 23.5 && !target.matches(".skip")) {
+        faults.push(`${target.outerHTML.slice(0, 80)} is ${box.height} px high`);
+      }
+    }
+    return faults;
+  });
+}
+
+function file(name) {
+  return join(folder, `${name.replace(/[^a-z0-9]+/gi, "-")}.png`);
+}
+
+// Addresses of pages, found as a person finds them: from the lists.
+async function addresses(page) {
+  const first = async (list, pattern) => {
+    await page.goto(list);
+    const links = await page.locator("main a").evaluateAll((all) => all.map((one) => one.getAttribute("href")));
+    return links.find((link) => pattern.test(link ?? ""));
+  };
+  const found = {
+    runs: "/ui/runs",
+    "runs of a state": "/ui/runs?state=succeeded",
+    "runs of days": "/ui/runs?since=2026-01-01",
+    run: await first("/ui/runs", /^\/ui\/runs\/[0-9a-f]{32}$/),
+    "new run": "/ui/new",
+    "new accounts": "/ui/new/ACCOUNTS",
+    "new search": "/ui/new/SEARCH_EXPORT?query=name%3Aa*&indices=identities",
+    "new search with a mistake": "/ui/new/SEARCH_EXPORT?query=name%3A%28a",
+    searches: "/ui/searches",
+    "new saved search": "/ui/searches/new?query=attributes.department%3A*",
+    schedules: "/ui/schedules",
+    "kinds of schedules": "/ui/schedules/new",
+    "new schedule": "/ui/schedules/new/ACCOUNTS",
+    identities: "/ui/identities",
+    "identities found": "/ui/identities?q=a*",
+    identity: await first("/ui/identities", /^\/ui\/identities\/[^/?]+$/),
+    sources: "/ui/sources",
+    snapshots: "/ui/snapshots",
+    administration: "/ui/administration",
+    "no page": "/ui/nothing",
+  };
+  return Object.fromEntries(Object.entries(found).filter(([, address]) => address));
+}
+
+async function everyPage(level, id, secret) {
+  const { made, wrong } = await context({ viewport: { width: 1440, height: 900 } });
+  const page = await made.newPage();
+  await check(`${level}: signs in`, () => signIn(page, id, secret));
+  const pages = await addresses(page);
+  for (const [name, address] of Object.entries(pages)) {
+    await check(`${level}: ${name}`, async () => {
+      for (const theme of THEMES) {
+        await page.emulateMedia({ colorScheme: theme, reducedMotion: "reduce" });
+        for (const width of WIDTHS) {
+          await page.setViewportSize({ width, height: width < 500 ? 640 : 900 });
+          const answer = await page.goto(address);
+          // An application may not use all of them, and is told so in words.
+          const fits = name === "no page" ? [404] : level === "user" ? [200] : [200, 403];
+          expect(fits.includes(answer.status()), `status ${answer.status()}`);
+          expect((await page.locator("h1").count()) === 1, "there is one heading of the first level");
+          const focused = await page.evaluate(() => document.activeElement?.matches("h1, [role=alert]"));
+          expect(focused, "the focus is at the heading");
+          await page.screenshot({ path: file(`${level} ${name} ${theme} ${width}`), fullPage: true });
+          const faults = await layoutFaults(page);
+          expect(faults.length === 0, `${width} px: ${faults.slice(0, 3).join("; ")}`);
+          if (width !== 768) {
+            const found = await violations(page);
+            expect(found.length === 0, `${theme}, ${width} px: ${found.join("; ")}`);
+          }
+        }
+      }
+      expect(wrong.length === 0, wrong.splice(0).join("; "));
+    });
+  }
+  await check(`${level}: 200 % zoom`, async () => {
+    // A window of 640 px at 200 % has the layout of 320 px.
+    await page.setViewportSize({ width: 640, height: 900 });
+    await page.goto("/ui/runs");
+    await page.evaluate(() => { document.documentElement.style.fontSize = "175%"; });
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+    expect(wide <= 0, `the page is ${wide} px too wide`);
+    wrong.length = 0;
+  });
+  await made.close();
+  return pages;
+}
+
+// Presses Tab until an element has the focus.
+async function tabTo(page, selector, most = 80) {
+  for (let pressed = 0; pressed < most; pressed += 1) {
+    await page.keyboard.press("Tab");
+    if (await page.evaluate((wanted) => document.activeElement?.matches(wanted), selector)) {
+      const ring = await page.evaluate(() => getComputedStyle(document.activeElement).outlineStyle);
+      expect(ring !== "none", `${selector} has no visible focus`);
+      return;
+    }
+  }
+  throw new Error(`${selector} is not reached by Tab`);
+}
+
+async function byKeyboard() {
+  const { made, wrong } = await context({ viewport: { width: 1280, height: 800 } });
+  const page = await made.newPage();
+  await check("keyboard: signs in, runs a report, opens its file, signs out", async () => {
+    await page.goto("/ui/sign-in");
+    await tabTo(page, "#client-id");
+    await page.keyboard.type(USER_ID);
+    await page.keyboard.press("Tab");
+    await page.keyboard.type(USER_SECRET);
+    await page.keyboard.press("Enter");
+    await page.waitForURL("**/ui/runs");
+    await tabTo(page, "a[href='/ui/new'].main");
+    await page.keyboard.press("Enter");
+    await page.waitForURL("**/ui/new");
+    await tabTo(page, "a[href='/ui/new/ORPHAN_IDENTITIES']");
+    await page.keyboard.press("Enter");
+    await page.waitForURL("**/ui/new/ORPHAN_IDENTITIES");
+    await tabTo(page, "button[value=run]");
+    await page.keyboard.press("Enter");
+    await page.waitForURL("**/ui/runs/*?done=started");
+    // Live update shows the end without a key, and leaves the focus where it is.
+    await tabTo(page, "nav a[href='/ui/sources']", 200);
+    await page.locator("#live .now .state", { hasText: /Succeeded|With warnings/ }).waitFor({ timeout: 60_000 });
+    await page.getByText("The two counts agree").waitFor();
+    expect(await page.evaluate(() => document.activeElement.matches("nav a[href='/ui/sources']")), "the focus stays");
+    await tabTo(page, "a[href$='/files/csv']");
+    const download = page.waitForEvent("download");
+    await page.keyboard.press("Enter");
+    expect((await (await download).suggestedFilename()).endsWith(".csv"), "a CSV file is downloaded");
+    await page.goto("/ui/runs");
+    await page.keyboard.press("Shift+Tab");
+    await page.keyboard.press("Shift+Tab");
+    await tabTo(page, ".who button", 120);
+    await page.keyboard.press("Enter");
+    await page.waitForURL("**/ui/sign-in");
+    expect(wrong.length === 0, wrong.join("; "));
+  });
+  await made.close();
+}
+
+async function withoutScript() {
+  const { made } = await context({ javaScriptEnabled: false, viewport: { width: 1024, height: 800 } });
+  const page = await made.newPage();
+  await check("without JavaScript: a search is previewed, saved and removed", async () => {
+    await signIn(page, USER_ID, USER_SECRET);
+    await page.goto("/ui/new/SEARCH_EXPORT");
+    await page.getByLabel(/^Query/).fill("name:a*");
+    await page.getByRole("button", { name: "Check and preview" }).click();
+    await page.getByText("documents in the newest snapshot").waitFor();
+    await page.goto("/ui/searches/new");
+    await page.getByLabel(/^Name/).fill(HOSTILE);
+    await page.getByLabel(/^Query/).fill("name:a*");
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByText("It is saved.").waitFor();
+    expect((await page.locator("h1").textContent()).includes(HOSTILE), "a hostile name is shown as text");
+    expect((await page.locator("main img").count()) === 0, "a hostile name makes no element");
+    await page.screenshot({ path: file("hostile name"), fullPage: true });
+    await page.getByRole("link", { name: "Remove…" }).click();
+    await page.getByRole("button", { name: "Remove the search" }).click();
+    await page.getByText("It is removed.").waitFor();
+  });
+  await check("without JavaScript: a schedule is made, paused, run and removed", async () => {
+    await page.goto("/ui/schedules/new/ORPHAN_IDENTITIES");
+    await page.getByLabel(/^Name/).fill(`Test ${Date.now()}`);
+    await page.getByRole("button", { name: "Make the schedule" }).click();
+    await page.getByText("It is saved.").waitFor();
+    await page.getByRole("button", { name: "Pause", exact: true }).click();
+    await page.getByText("The schedule is paused.").waitFor();
+    await page.getByRole("button", { name: "Resume" }).click();
+    await page.getByText("The schedule goes on.").waitFor();
+    await page.getByRole("button", { name: "Run now" }).click();
+    await page.getByText("The run is started.").waitFor();
+    await page.screenshot({ path: file("schedule"), fullPage: true });
+    await page.getByRole("link", { name: "Remove…" }).click();
+    await page.getByRole("button", { name: "Remove the schedule" }).click();
+    await page.getByText("It is removed.").waitFor();
+  });
+  await check("without JavaScript: a mistake in a query is marked", async () => {
+    await page.goto("/ui/new/SEARCH_EXPORT?query=name%3A%28a");
+    expect(/\^$/.test((await page.locator("pre.mark").textContent()).trimEnd()), "the place is marked");
+  });
+  await check("without JavaScript: two runs are compared", async () => {
+    await page.goto("/ui/new/ORPHAN_IDENTITIES");
+    await page.getByRole("button", { name: "Run", exact: true }).click();
+    const run = page.url().split("?")[0];
+    for (let tries = 0; tries < 120 && !(await page.getByText("The two counts agree").count()); tries += 1) {
+      await page.waitForTimeout(500);
+      await page.goto(run);
+    }
+    await page.getByRole("button", { name: "Compare" }).click();
+    await page.getByText("Rows told apart by").waitFor();
+    await page.screenshot({ path: file("comparison"), fullPage: true });
+    await page.getByRole("link", { name: "Read the differences" }).click();
+    expect((await page.title()) !== "", "the page of the differences has a title");
+  });
+  await made.close();
+}
+
+async function typing() {
+  const { made, wrong } = await context({ viewport: { width: 1280, height: 800 } });
+  const page = await made.newPage();
+  await check("typing: a query is checked without a button", async () => {
+    await signIn(page, USER_ID, USER_SECRET);
+    await page.goto("/ui/new/SEARCH_EXPORT");
+    await page.getByLabel(/^Query/).pressSequentially("name:(a", { delay: 20 });
+    await page.locator("#preview pre.mark").waitFor();
+    await page.getByLabel(/^Query/).fill("name:a*");
+    await page.locator("#preview").getByText("documents in the newest snapshot").waitFor();
+    expect((await page.getByLabel(/^Query/).inputValue()) === "name:a*", "the text stays");
+    expect(wrong.length === 0, wrong.join("; "));
+  });
+  await check("typing: a refused check leaves the form as it is", async () => {
+    const refuse = (route) => route.fulfill({ status: 429, contentType: "text/html", body: "<h1>Too many requests</h1>" });
+    await page.route("**/ui/new/**", refuse);
+    await page.getByLabel(/^Query/).fill("name:b*");
+    await page.locator("#preview").getByText("The query cannot be checked now.").waitFor();
+    await page.unroute("**/ui/new/**", refuse);
+    await page.getByLabel(/^Query/).fill("name:c*");
+    await page.locator("#preview").getByText("documents in the newest snapshot").waitFor();
+    await page.goto("/ui/runs");
+    await page.route("**/ui/runs*", refuse);
+    const refused = page.waitForResponse((answer) => answer.status() === 429);
+    await page.evaluate(() => document.querySelector("#live").dispatchEvent(new CustomEvent("live")));
+    await refused;
+    await page.unroute("**/ui/runs*", refuse);
+    const again = page.waitForResponse((answer) => answer.url().includes("/ui/runs") && answer.status() === 200);
+    expect((await page.locator("#live table").count()) === 1, "the list stays");
+    await again;
+    expect((await page.locator("#live table").count()) === 1, "the list is there again");
+    wrong.length = 0;
+  });
+  await check("times: the local time follows that of UTC", async () => {
+    await page.goto("/ui/runs");
+    const time = await page.locator("time").first().textContent();
+    expect(/UTC .*local/.test(time), time);
+  });
+  await check("live: the update can be paused", async () => {
+    const pause = page.locator("[data-pause]");
+    await pause.click();
+    expect((await pause.getAttribute("aria-pressed")) === "true", "it is pressed");
+    await pause.click();
+    expect((await pause.getAttribute("aria-pressed")) === "false", "it is not pressed");
+  });
+  await made.close();
+}
+
+async function session() {
+  const { made } = await context({});
+  const page = await made.newPage();
+  await check("session: the cookie is out of reach of scripts and other hosts", async () => {
+    await signIn(page, USER_ID, USER_SECRET);
+    const cookies = await made.cookies();
+    const held = cookies.find((cookie) => cookie.name === "__Host-muster-session");
+    expect(held?.httpOnly && held.secure && held.sameSite === "Lax" && held.path === "/" && held.expires === -1, JSON.stringify(held));
+    expect(!(await page.evaluate(() => document.cookie)).includes("muster"), "scripts see no cookie");
+  });
+  await check("session: after signing out, no page is shown from memory", async () => {
+    await page.goto("/ui/sources");
+    await page.getByRole("button", { name: "Sign out" }).click();
+    await page.goBack();
+    await page.waitForURL("**/ui/sign-in**");
+  });
+  await check("session: a wrong secret is told", async () => {
+    await page.goto("/ui/sign-in");
+    await page.getByLabel("Client id").fill(USER_ID);
+    await page.getByLabel("Client secret").fill("wrong");
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await page.getByText("The client id or the secret is wrong.").waitFor();
+    const found = await violations(page);
+    expect(found.length === 0, found.join("; "));
+    await page.screenshot({ path: file("sign-in refused"), fullPage: true });
+  });
+  await made.close();
+}
+
+const parts = {
+  user: () => everyPage("user", USER_ID, USER_SECRET),
+  application: () => everyPage("application", APPLICATION_ID, APPLICATION_SECRET),
+  keyboard: byKeyboard,
+  withoutScript,
+  typing,
+  session,
+};
+for (const [name, part] of Object.entries(parts)) {
+  if (only === undefined || only === name) {
+    await part();
+  }
+}
+await browser.close();
+console.log(`${passed} passed, ${failed} failed`);
+process.exitCode = failed ? 1 : 0;
