@@ -56,7 +56,7 @@ fn pages_of(
             refreshes += refreshing.join().map_err(|_| Failure::new("the refreshes panicked"))??;
             Ok((seconds, read?))
         })?;
-        let expected = data.facts["live"]["identities"].as_u64();
+        let expected = data.facts["rows"]["identity_documents"].as_u64();
         if expected != Some(rows) {
             return Err(Failure::new(format!("{rows} identities were read: expected {expected:?}")));
         }
