@@ -139,22 +139,6 @@ impl Refreshes {
         })
     }
 
-    /// Does what [`Refreshes::refresh`] does, except that it publishes nothing: the last snapshot stays in force, nothing
-    /// expires, and the list of tasks has no refresh. The tables have a version that no snapshot names, as after a
-    /// refresh that failed; a later refresh removes its files.
-    ///
-    /// # Errors
-    /// Those of a refresh.
-    pub fn plan<'a>(&'a self, options: &'a RefreshOptions) -> BoxFuture<'a, Result<RefreshPlan>> {
-        Box::pin(async move {
-            let _lock = self.snapshots.lock()?;
-            let snapshot = SnapshotId::new(self.ids.fresh());
-            let attempt = self.ids.fresh();
-            let (report, last) = self.make(options, &snapshot, &attempt, &Arc::default()).await?;
-            Ok(RefreshPlan { report, last })
-        })
-    }
-
     /// The same for whoever has the lock of refreshing.
     async fn refresh_under(&self, lock: &Lock, options: &RefreshOptions) -> Result<RefreshReport> {
         let mut details = if options.full { "everything" } else { "what changed" }.to_owned();
@@ -192,6 +176,22 @@ impl Refreshes {
             }
         }
         report
+    }
+
+    /// Does what [`Refreshes::refresh`] does, except that it publishes nothing: the last snapshot stays in force, nothing
+    /// expires, and the list of tasks has no refresh. The tables have a version that no snapshot names, as after a
+    /// refresh that failed; a later refresh removes its files.
+    ///
+    /// # Errors
+    /// Those of a refresh.
+    pub fn plan<'a>(&'a self, options: &'a RefreshOptions) -> BoxFuture<'a, Result<RefreshPlan>> {
+        Box::pin(async move {
+            let _lock = self.snapshots.lock()?;
+            let snapshot = SnapshotId::new(self.ids.fresh());
+            let attempt = self.ids.fresh();
+            let (report, last) = self.make(options, &snapshot, &attempt, &Arc::default()).await?;
+            Ok(RefreshPlan { report, last })
+        })
     }
 
     /// Keeps that a refresh begins.

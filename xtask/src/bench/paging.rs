@@ -67,7 +67,8 @@ fn pages_of(
             ..Sample::default()
         });
     }
-    entry.remark(&format!("pages of {page} documents; {refreshes} refreshes meanwhile"));
+    let fields = if page > PAGES[0] { " of three fields" } else { "" };
+    entry.remark(&format!("pages of {page} documents{fields}; {refreshes} refreshes meanwhile"));
     Ok(entry)
 }
 
