@@ -238,7 +238,7 @@ steps! {
     PREV_READ: View "prev_read", Incremental, "prev_accounts" => "{accounts.all}", read: Texts;
     STAGED: View "staged", Always, "staged_raw" =>
         "first_id source_id native_identity line {accounts.content} digest";
-    REPEATED: Kept "repeated", Always, "staged source_flags" => "first_id merge_rows n kinds", sources: Texts;
+    REPEATED: Kept "repeated", Always, "staged source_flags" => "first_id merge_rows n differ", sources: Texts;
     UNITED: Kept "united", REPEATS, "staged repeated" =>
         "first_id source_id native_identity line {accounts.content}";
     STAGED_SINGLE: View "staged_single", REPEATS, "staged repeated united" =>
