@@ -20,7 +20,7 @@ mod failure;
 mod installation;
 mod messages;
 mod migrations;
-mod newest_snapshots;
+mod manifests;
 mod notifications;
 mod postgres;
 mod refreshes;

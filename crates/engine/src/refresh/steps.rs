@@ -238,7 +238,7 @@ steps! {
     PREV_READ: View "prev_read", Incremental, "prev_accounts" => "{accounts.all}", read: Texts;
     STAGED: View "staged", Always, "staged_raw" =>
         "first_id source_id native_identity line {accounts.content} digest";
-    REPEATED: Kept "repeated", Always, "staged source_flags" => "first_id merge_rows n kinds", sources: Texts;
+    REPEATED: Kept "repeated", Always, "staged source_flags" => "first_id merge_rows n differ", sources: Texts;
     UNITED: Kept "united", REPEATS, "staged repeated" =>
         "first_id source_id native_identity line {accounts.content}";
     STAGED_SINGLE: View "staged_single", REPEATS, "staged repeated united" =>
@@ -284,7 +284,8 @@ steps! {
     REJECTED_OF_NOBODY: Read "rejected_of_nobody", Always, "rejected" => "source_id n";
 
     // Accounts to recompute.
-    ACCOUNTS_MERGED: View "accounts_merged", Always, "staged_one source_flags prev_read kept_ids" =>
+    WITHOUT_RECORD: Kept "without_record", Always, "prev_read staged_one" => "id";
+    ACCOUNTS_MERGED: View "accounts_merged", Always, "staged_one source_flags prev_read kept_ids without_record" =>
         "id source_id source_name authoritative native_identity {accounts.content} digest created modified dead_since \
          held_since prev_identity prev_rule prev_link prev_linked_as prev_situation change held_otherwise";
     ACCOUNTS_NOW_ALL: Kept "accounts_now_all" as "accounts_now", Full, "accounts_merged" =>

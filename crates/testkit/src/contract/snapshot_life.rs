@@ -96,11 +96,14 @@ async fn pins_and_expiry(store: &dyn SnapshotCatalogue) {
     store.pin(&acme, &id("s2"), None).await.expect("it is unpinned");
     store.pin(&acme, &id("s3"), None).await.expect("without a pin there is nothing to do");
     assert_eq!(expire().await, [id("s2")]);
+    assert_eq!(kept_of(9).await, "s5 s4", "what was listed before and has expired since is not kept");
+    acts::publish(store, &acme, &build::manifest("s6", day(6))).await.expect("it is published");
+    assert_eq!(kept_of(9).await, "s6 s5 s4", "what was published since is");
     let all = RetentionPolicy { keep_last: 0, keep_days: 0 };
     acts::expire(store, &acme, all, day(9)).await.expect("the store answers");
-    assert_eq!(states(store).await, "s5 s4- s3- s2- s1-", "the newest never expires");
+    assert_eq!(states(store).await, "s6 s5- s4- s3- s2- s1-", "the newest never expires");
     let newest = store.newest(&acme).await.expect("the store answers");
-    assert_eq!(newest.as_deref(), Some(&build::manifest("s5", day(5))));
+    assert_eq!(newest.as_deref(), Some(&build::manifest("s6", day(6))));
 }
 
 async fn what_a_live_task_reads_is_kept<S: SnapshotCatalogue + TaskStore>(store: &S) {
