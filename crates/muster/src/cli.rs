@@ -39,7 +39,7 @@ const GLOBAL: &str = "Global options";
   muster report run IDENTITIES --wait -o . run a report and fetch its files
 
 The status is 0, or 1 failed, 2 wrong usage, 3 done with a warning, 4 not allowed, 5 not found,
-6 cancelled, 124 timed out. Results are on standard output, everything else on standard error.
+6 cancelled, 7 too much lost, 124 timed out. Results are on standard output, everything else on standard error.
 
 Settings come from defaults, then a TOML file (--config, or muster.toml in the data
 directory), then variables MUSTER__SECTION__KEY, then flags; `muster config show` shows them."
@@ -107,7 +107,10 @@ bytes are not read again, and of large tables only the partitions with changed r
 reads and computes everything again, with the same result.
 
 If a source cannot be read, the refresh fails and the last snapshot stays in force, unless the setting
-refresh.publish_incomplete is true: then the source's accounts stay as they were, and reports warn.")]
+refresh.publish_incomplete is true: then the source's accounts stay as they were, and reports warn.
+
+If more identities or accounts would be lost than the settings refresh.guards allow, nothing is published and
+the status is 7. --plan says what would change; --accept-losses publishes it.")]
     Refresh(RefreshArgs),
     /// Run reports and fetch their files, over HTTP
     #[command(subcommand)]
@@ -337,6 +340,9 @@ pub struct RefreshArgs {
     pub plan: bool,
     /// With --plan, write each difference into this file, as NDJSON if its name ends in .ndjson, else as CSV
     #[arg(long, value_name = "FILE", requires = "plan")]
+    /// Publish even if more is lost than `refresh.guards` allows; the audit trail says what
+    #[arg(long)]
+    pub accept_losses: bool,
     pub to: Option<PathBuf>,
     /// Print the rows, files and bytes of each table, too
     #[arg(long)]

@@ -118,6 +118,7 @@ impl DataDir {
             environment: Arc::new(|name| std::env::var(name).ok()),
             publish_incomplete: self.settings.refresh.publish_incomplete,
             log: self.store.clone(),
+            limits: self.settings.refresh.guards.limits(),
         })
     }
 

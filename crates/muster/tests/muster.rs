@@ -5,6 +5,8 @@
 mod backup;
 #[path = "muster/command_line.rs"]
 mod command_line;
+#[path = "muster/guards.rs"]
+mod guards;
 #[path = "muster/keeping.rs"]
 mod keeping;
 #[path = "muster/mirror.rs"]

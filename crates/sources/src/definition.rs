@@ -23,6 +23,7 @@ pub use transform::Transform;
 pub use unmapped::unmapped_identity_attributes;
 
 use crate::kinds::ReaderSettings;
+use crate::limit::Limit;
 use crate::named_columns::NamedColumns;
 
 /// Percentage of a source's accounts that may vanish in one full read when the definition says nothing.
@@ -52,6 +53,10 @@ pub struct SourceDefinition {
     #[serde(default = "default_refused_max_percent")]
     pub refused_max_percent: u8,
     /// How to read it.
+    /// How many of its known accounts may be missing from a complete read before the refresh publishes nothing; absent
+    /// where the settings of refreshes say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accounts_missing_max: Option<Limit>,
     pub reader: ReaderSettings,
     /// Present exactly when the source is authoritative.
     pub profile: Option<ProfileDefinition>,

@@ -28,6 +28,7 @@ mod input;
 mod input_digest;
 mod json_values;
 mod kinds;
+mod limit;
 mod named_columns;
 mod open;
 mod passwords;
@@ -65,6 +66,7 @@ pub use kinds::tenant::{
     mirror as mirror_tenant, mirror_changes,
 };
 pub use open::{open, open_documents, open_source, open_source_after};
+pub use limit::Limit;
 pub use reader::{Batch, ReadError, ReadSummary, RecordReader, Rejection};
 pub use record::{
     ATTRIBUTES_ENTRY_FIELD, ATTRIBUTES_KEY_FIELD, ATTRIBUTES_VALUE_FIELD, LIST_ITEM_FIELD, column,

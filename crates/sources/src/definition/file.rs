@@ -14,6 +14,7 @@ use super::{
     ProfileDefinition, SourceDefinition,
 };
 use crate::kinds::{ReaderSettings, for_each_kind};
+use crate::limit::Limit;
 use crate::named_columns::nearest;
 use crate::passwords::is_password;
 use crate::source_kind::Fault;
@@ -33,6 +34,7 @@ macro_rules! declare_file {
             delete_threshold_percent: Option<i64>,
             refused_max_percent: Option<i64>,
             $($kind: Option<crate::kinds::$kind::$settings>,)*
+            accounts_missing_max: Option<Limit>,
             profile: Option<ProfileTable>,
             #[serde(default)]
             correlation: Vec<CorrelationRule>,
@@ -143,6 +145,7 @@ fn check(mut file: DefinitionFile) -> Result<SourceDefinition, Fault> {
         delete_threshold_percent,
         refused_max_percent,
         reader,
+        accounts_missing_max: file.accounts_missing_max,
         profile,
         correlation: file.correlation,
         lifecycle,

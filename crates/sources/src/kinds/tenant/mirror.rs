@@ -202,6 +202,7 @@ impl Gathered {
                 name,
                 delete_threshold_percent: threshold(&source.object, &mut notes),
                 refused_max_percent: DEFAULT_REFUSED_MAX_PERCENT,
+                accounts_missing_max: None,
                 reader: settings.into(),
                 profile,
                 correlation: vec![CorrelationRule {
@@ -259,6 +260,7 @@ fn documents(
         delete_threshold_percent: DEFAULT_DELETE_THRESHOLD_PERCENT,
         refused_max_percent: DEFAULT_REFUSED_MAX_PERCENT,
         reader: settings.into(),
+        accounts_missing_max: None,
         profile: None,
         correlation: Vec::new(),
         lifecycle: None,
