@@ -39,6 +39,7 @@ mod remote;
 mod secret;
 mod source_kind;
 mod tls;
+mod total;
 
 pub use account::{AccountSettings, FlagCondition};
 pub use check::{SourceCheck, check_source};
@@ -65,11 +66,12 @@ pub use kinds::tenant::{
     LeftOut, MirrorRequest, SourceChange, SourceChangeKind, TenantMirror, TenantObjects, TenantSettings,
     mirror as mirror_tenant, mirror_changes,
 };
-pub use open::{open, open_documents, open_source, open_source_after};
 pub use limit::Limit;
+pub use open::{open, open_documents, open_source, open_source_after};
 pub use reader::{Batch, ReadError, ReadSummary, RecordReader, Rejection};
 pub use record::{
     ATTRIBUTES_ENTRY_FIELD, ATTRIBUTES_KEY_FIELD, ATTRIBUTES_VALUE_FIELD, LIST_ITEM_FIELD, column,
     record_schema,
 };
 pub use secret::{Environment, Secret};
+pub use total::{OnDifference, TotalDefinition};

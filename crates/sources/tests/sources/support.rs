@@ -49,6 +49,7 @@ pub fn definition_of(reader: impl Into<ReaderSettings>) -> SourceDefinition {
         correlation: Vec::new(),
         lifecycle: None,
         optional: Vec::new(),
+        total: None,
         never_kept: Vec::new(),
     }
 }
