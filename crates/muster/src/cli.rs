@@ -1,6 +1,7 @@
 //! The command line: what can be typed. What it does is in `commands`, `serve` and `demo`.
 
 mod backup;
+mod definition;
 mod flowing;
 mod notification;
 mod report;
@@ -9,6 +10,7 @@ mod service;
 mod source;
 
 pub use backup::{BackupCommand, RestoreArgs};
+pub use definition::{DefinitionCommand, TrialArgs};
 pub use notification::{NotificationCommand, NotifyArgs};
 pub use report::{CompareArgs, ListedState, ReportCommand, RunArgs, WaitArgs};
 pub use schedule::{ScheduleAddArgs, ScheduleCommand};
@@ -115,6 +117,9 @@ the status is 7. --plan says what would change; --accept-losses publishes it.")]
     /// Run reports and fetch their files, over HTTP
     #[command(subcommand)]
     Report(ReportCommand),
+    /// Reports of one's own
+    #[command(subcommand)]
+    Definition(DefinitionCommand),
     /// Services that reports are run on, kept under names
     #[command(subcommand)]
     Env(EnvCommand),
@@ -335,14 +340,14 @@ pub struct RefreshArgs {
     /// links; may be repeated
     #[arg(long, value_name = "SOURCE")]
     pub accept_missing: Vec<String>,
+    /// Publish even if more is lost than `refresh.guards` allows; the audit trail says what
+    #[arg(long)]
+    pub accept_losses: bool,
     /// Publish nothing: read and compute as always, and print what would differ from the last snapshot
     #[arg(long)]
     pub plan: bool,
     /// With --plan, write each difference into this file, as NDJSON if its name ends in .ndjson, else as CSV
     #[arg(long, value_name = "FILE", requires = "plan")]
-    /// Publish even if more is lost than `refresh.guards` allows; the audit trail says what
-    #[arg(long)]
-    pub accept_losses: bool,
     pub to: Option<PathBuf>,
     /// Print the rows, files and bytes of each table, too
     #[arg(long)]

@@ -259,7 +259,7 @@ impl Installation {
         block_on(async {
             let plan = self
                 .engine
-                .prepare(manifest, definition, &arguments, scope)
+                .prepare(manifest, &definition, &arguments, scope)
                 .await
                 .unwrap_or_else(|e| panic!("{}", error_chain(&e)));
             let reconciliation = plan.reconcile().await.unwrap_or_else(|e| panic!("{}", error_chain(&e)));
@@ -274,7 +274,7 @@ impl Installation {
         let arguments = Arguments::check(&definition.arguments, &RawArguments::new()).unwrap();
         block_on(async {
             let plan =
-                self.engine.prepare(self.manifest(), definition, &arguments, &DataScope::Everything).await;
+                self.engine.prepare(self.manifest(), &definition, &arguments, &DataScope::Everything).await;
             let rows = plan.unwrap().start().unwrap();
             let fields = rows.schema().fields().iter();
             fields.map(|field| (field.name().clone(), field.data_type().to_string())).collect()
