@@ -13,7 +13,6 @@ use serde_json::Value;
 use crate::files::{find, open_file, path_fault};
 use crate::pattern::matches;
 use crate::reader::{Batch, ReadError, ReadSummary, RecordReader};
-use crate::source_kind::Fault;
 
 /// What stands in the form of a trailer record for the total.
 const COUNT: &str = "{count}";
@@ -75,8 +74,8 @@ pub(crate) enum TotalPlace {
 }
 
 impl TotalDefinition {
-    /// The first fault, for a kind whose totals can be in these places besides a file.
-    pub(crate) fn fault(&self, kind: &str, places: &[TotalPlace]) -> Option<Fault> {
+    /// The first fault, as the key and what is wrong, for a kind whose totals can be in these places besides a file.
+    pub(crate) fn fault(&self, kind: &str, places: &[TotalPlace]) -> Option<(String, String)> {
         let fault = |key: &str, reason: String| Some((format!("total{key}"), reason));
         let given: Vec<_> = [("trailer", &self.trailer), ("file", &self.file), ("query", &self.query)]
             .into_iter()
