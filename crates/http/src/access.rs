@@ -66,6 +66,8 @@ rights! {
     ReadScheduledSearches;
     /// The right to make, change and remove scheduled searches.
     ManageScheduledSearches;
+    /// The right to check, add and remove definitions of reports.
+    ManageDefinitions;
 }
 
 /// A caller with the right `R`.

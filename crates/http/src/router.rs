@@ -4,7 +4,9 @@ use crate::api_version::{
     ApiVersion, HISTORY, REPORTS, SAVED_SEARCHES, SCHEDULED_SEARCHES, SEARCH, TASK_STATUS,
 };
 use crate::failure::{Failure, json_bytes};
-use crate::reports::{cancel, compare, cover, custom, definitions, evidence, file, result, run};
+use crate::reports::{
+    cancel, compare, cover, custom, definitions, evidence, file, kept_definitions, result, run,
+};
 use crate::route::{RouteEntry, Routes, described};
 use crate::state::AppState;
 use crate::task_status::{list, status, update};
@@ -76,6 +78,10 @@ fn routes() -> Routes {
     }
     routes.needs(OWN, described!(definitions::list_reports));
     routes.needs(OWN, described!(custom::start_custom_report));
+    routes.needs(OWN, described!(kept_definitions::list_definitions));
+    routes.needs(OWN, described!(kept_definitions::add_definition));
+    routes.needs(OWN, described!(kept_definitions::get_definition));
+    routes.needs(OWN, described!(kept_definitions::remove_definition));
     routes.needs(OWN, described!(result::get_task_result));
     routes.needs(OWN, described!(result::list_results));
     routes.needs(OWN, described!(file::get_any_file));

@@ -14,7 +14,7 @@ use muster_reports::Reports;
 use muster_reports::ids::{ClientId, TenantId};
 use muster_reports::made::{Comparer, EvidenceMaker};
 use muster_reports::ports::{Clock, Credentials, FileOpener, Ids, Readiness};
-use muster_reports::service::{Notifications, SavedSearches, Schedules};
+use muster_reports::service::{Definitions, Notifications, SavedSearches, Schedules};
 use std::sync::Arc;
 
 /// Everything that is joined into an [`AppState`].
@@ -25,6 +25,8 @@ pub struct Wiring {
     pub schedules: Arc<Schedules>,
     /// The use cases of saved searches.
     pub saved_searches: Arc<SavedSearches>,
+    /// The use cases of definitions.
+    pub definitions: Arc<Definitions>,
     /// The use cases of notifications.
     pub notifications: Arc<Notifications>,
     /// Credentials of the token endpoint.
@@ -106,6 +108,10 @@ impl AppState {
 
     pub(crate) fn saved_searches(&self) -> &SavedSearches {
         &self.0.wiring.saved_searches
+    }
+
+    pub(crate) fn definitions(&self) -> &Definitions {
+        &self.0.wiring.definitions
     }
 
     pub(crate) fn notifications(&self) -> &Notifications {

@@ -13,11 +13,13 @@ mod audit;
 mod byte_size;
 mod checks;
 mod declared;
+mod guards;
 mod issuers;
 mod layers;
 
 pub use audit::{AuditedDownloads, KafkaProperties};
 pub use byte_size::ByteSize;
+pub use guards::Guards;
 pub use issuers::{Callers, Issuer};
 pub use layers::{Effective, Given};
 
@@ -171,6 +173,8 @@ settings! {
         /// Publish a snapshot even if a source could not be read; its accounts stay as they were, and reports
         /// warn.
         publish_incomplete: bool = false,
+        /// How much a refresh may lose, as a table `[refresh.guards]`; see below.
+        guards: Guards = Guards::default(),
     }
 
     /// How long snapshots are kept.

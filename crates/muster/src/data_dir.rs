@@ -42,7 +42,7 @@ use muster_reports::ids::{ClientId, TaskId, TenantId};
 use muster_reports::ports::{AuditTrail, Clock, Ids};
 use muster_reports::retention::CataloguedSnapshot;
 use muster_reports::trace::Trace;
-use muster_runs::{Events, Lock, ResultFiles, clear_work, find_snapshot, lock};
+use muster_runs::{Events, KeptDefinitions, Lock, ResultFiles, clear_work, find_snapshot, lock};
 use muster_store::{Deciding, Place, SealKey, Store};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -287,9 +287,16 @@ impl DataDir {
         Ok(clear_work(&self.shared, &self.own_tables_dir()?, &self.work_dir()?)?)
     }
 
-    /// The reports there are.
-    pub fn catalogue(&self) -> Result<Catalogue> {
-        catalogue(&self.settings)
+    /// The reports there are, with those that the database keeps now.
+    pub async fn catalogue(&self) -> Result<Catalogue> {
+        let catalogue = catalogue(&self.settings)?;
+        self.kept_definitions(catalogue.clone()).reload().await?;
+        Ok(catalogue)
+    }
+
+    /// What keeps these reports as the database has them.
+    pub fn kept_definitions(&self, catalogue: Catalogue) -> KeptDefinitions {
+        KeptDefinitions::new(self.store.clone(), self.tenant.clone(), catalogue)
     }
 }
 

@@ -26,7 +26,7 @@ use muster_reports::ports::{Clock, Ids, ReportRunner};
 use muster_reports::schedule::time_zone;
 use muster_reports::scheduled::RunAttempts;
 use muster_reports::{Catalogue, Reports, service};
-use muster_runs::{Copies, Lock, ResultExpiry, ResultFiles, ServiceReadiness, Swept};
+use muster_runs::{Copies, CustomDefinitions, Lock, ResultExpiry, ResultFiles, ServiceReadiness, Swept};
 use muster_worker::{Scheduler, SchedulerSettings, Stop, Worker, WorkerSettings};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -50,7 +50,7 @@ pub async fn run(args: &ServeArgs, settings: &Settings) -> Result {
     }
     let lock = data.lock_service()?;
     data.clear_work()?;
-    let catalogue = data.catalogue()?;
+    let catalogue = data.catalogue().await?;
     let engine = data.engine()?;
     let runner = Arc::new(data.report_runs(engine.clone(), catalogue.clone())?);
     let face = Face::listen(settings)?;
@@ -178,6 +178,7 @@ impl Service {
         data.sweep()?.run(swept).await?;
 
         let (stopping, worker_stop) = (CancellationToken::new(), Stop::default());
+        let kept = data.kept_definitions(catalogue.clone());
         let reports = Arc::new(reports(data, catalogue, engine.clone()));
         let state = state(data, reports.clone(), files.clone(), engine.clone(), stopping.clone())?;
         let limits = Limits {
@@ -219,6 +220,7 @@ impl Service {
         if settings.notifications.run {
             parts.spawn(Arc::new(data.deliverer()?).run(stopping.clone()));
         }
+        parts.spawn(kept.follow(stopping.clone()));
         parts.spawn(expire_results(data.result_expiry()?, stopping.clone()));
         if let Some(relay) = relay(data)? {
             parts.spawn(relay.run(stopping.clone()));
@@ -431,9 +433,18 @@ fn state(
         store: data.store.clone(),
         schedules: schedules.clone(),
     };
+    let definitions = service::Definitions {
+        reports: reports.clone(),
+        store: data.store.clone(),
+        custom: Arc::new(CustomDefinitions {
+            engine: engine.clone(),
+            kept: data.kept_definitions(reports.catalogue.clone()),
+        }),
+    };
     let notifications = service::Notifications { reports: reports.clone(), store: data.store.clone() };
     Ok(AppState::new(Wiring {
         reports,
+        definitions: Arc::new(definitions),
         notifications: Arc::new(notifications),
         schedules,
         saved_searches: Arc::new(saved_searches),

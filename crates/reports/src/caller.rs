@@ -313,6 +313,8 @@ pub enum Operation {
     ReadScheduledSearches,
     /// Making, changing and removing scheduled searches.
     ManageScheduledSearches,
+    /// Checking, adding and removing definitions of reports.
+    ManageDefinitions,
 }
 
 /// What an operation asks of a caller.
@@ -348,12 +350,15 @@ const TASK_READERS: &[UserLevel] = &[
     UserLevel::SourceSubadmin,
 ];
 
+/// Levels of which a user needs one to change what reports there are.
+const REPORT_ADMINISTRATORS: &[UserLevel] = &[UserLevel::OrgAdmin, UserLevel::ReportAdmin];
+
 /// Levels of which a user needs one to list what an identity has now: those of the published document.
 const ACCESS_LISTERS: &[UserLevel] = &[UserLevel::OrgAdmin, UserLevel::Helpdesk, UserLevel::ReportAdmin];
 
 impl Operation {
     /// All operations.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Start,
         Self::ReadResult,
         Self::Download,
@@ -372,6 +377,7 @@ impl Operation {
         Self::ExecuteSavedSearch,
         Self::ReadScheduledSearches,
         Self::ManageScheduledSearches,
+        Self::ManageDefinitions,
     ];
 
     /// Its name in the audit trail.
@@ -395,6 +401,7 @@ impl Operation {
             Self::ExecuteSavedSearch => "execute_saved_search",
             Self::ReadScheduledSearches => "read_scheduled_searches",
             Self::ManageScheduledSearches => "manage_scheduled_searches",
+            Self::ManageDefinitions => "manage_definitions",
         }
     }
 
@@ -432,6 +439,10 @@ impl Operation {
             Self::ReadScheduledSearches => Rule { scopes: SCHEDULED, levels: &[], applications: false },
             Self::ManageScheduledSearches => {
                 Rule { scopes: SCHEDULED, levels: STARTERS, applications: false }
+            }
+            // What a definition says, everybody who starts the report believes.
+            Self::ManageDefinitions => {
+                Rule { scopes: MANAGE, levels: REPORT_ADMINISTRATORS, applications: false }
             }
         }
     }

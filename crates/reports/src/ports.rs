@@ -2,10 +2,12 @@
 //!
 //! Every adapter of a port passes the same contract suite (in `testkit`), the in-memory fake included.
 
+mod definitions;
 mod identity_history;
 mod schedules;
 mod searching;
 
+pub use definitions::{CustomReports, DefinitionStore};
 pub use identity_history::IdentityHistory;
 pub use schedules::{NotificationStore, ScheduleStore};
 pub use searching::{DocumentSearcher, QueryLanguage, SavedSearchStore};

@@ -1,5 +1,6 @@
 //! The use cases: start, result, open, cancel. Rights are checked here, first, for every interface.
 
+mod definitions;
 mod history;
 mod notifications;
 mod result_lives;
@@ -10,6 +11,7 @@ mod snapshots;
 mod start_checks;
 mod task_status;
 
+pub use definitions::{Definitions, added};
 pub use history::EventSpan;
 pub use notifications::{Notifications, not_failed};
 pub use saved_searches::{Execution, SavedSearches};
@@ -148,10 +150,10 @@ impl Reports {
         report: &ReportId,
         raw: &RawArguments,
         unknown: UnknownNames,
-    ) -> Result<(&ReportDefinition, Arguments, Vec<Message>)> {
+    ) -> Result<(Arc<ReportDefinition>, Arguments, Vec<Message>)> {
         let definition = self.catalogue.definition(report)?;
         let (arguments, about_names) = definition.check_arguments(raw, unknown)?;
-        self.check_query(definition, &arguments).await?;
+        self.check_query(&definition, &arguments).await?;
         Ok((definition, arguments, about_names))
     }
 
@@ -166,6 +168,7 @@ impl Reports {
         self.check_notify(caller, notify)?;
         let scope = caller.scope_with_rows()?;
         let (definition, mut arguments, about_names) = self.checked(report, raw, unknown).await?;
+        let definition = &*definition;
         let snapshot = self.snapshot_for(caller, as_of).await?;
         // The published operation expects ids.
         if unknown == UnknownNames::Refuse {

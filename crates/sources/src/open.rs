@@ -7,6 +7,7 @@ use crate::documents::DocumentReader;
 use crate::reader::{ReadError, RecordReader};
 use crate::secret::Environment;
 use crate::source_kind::Opening;
+use crate::total::Totalled;
 
 /// Opens the source of accounts that `definition` describes, for one full read.
 ///
@@ -37,8 +38,13 @@ pub fn open_source_after(
     environment: Environment<'_>,
     cursor: Option<&str>,
 ) -> Result<Box<dyn RecordReader>, ReadError> {
-    let opening = Opening { base_dir, environment, cursor };
-    definition.reader.settings().open(definition.named_columns(), &opening)
+    let total = definition.total.as_ref();
+    let opening = Opening { base_dir, environment, total, cursor };
+    let reader = definition.reader.settings().open(definition.named_columns(), &opening)?;
+    Ok(match total {
+        Some(total) => Totalled::new(reader, total, &definition.name, base_dir),
+        None => reader,
+    })
 }
 
 /// [`open_source`] without an environment: secrets can only be in files.
@@ -58,5 +64,5 @@ pub fn open_documents(
     base_dir: &Path,
     environment: Environment<'_>,
 ) -> Result<Option<DocumentReader>, ReadError> {
-    definition.reader.settings().open_documents(&Opening { base_dir, environment, cursor: None })
+    definition.reader.settings().open_documents(&Opening { base_dir, environment, total: None, cursor: None })
 }

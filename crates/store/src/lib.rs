@@ -16,6 +16,7 @@
 mod audit;
 mod copying;
 mod credentials;
+mod definitions;
 mod failure;
 mod installation;
 mod messages;

@@ -205,6 +205,10 @@ pub(crate) fn as_time(column: &'static str, micros: i64) -> Read<DateTime<Utc>> 
     DateTime::from_timestamp_micros(micros).ok_or_else(|| wrong(column, "the time is out of range"))
 }
 
-fn wrong(column: &'static str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> sqlx::Error {
+/// A value that the column cannot have.
+pub(crate) fn wrong(
+    column: &'static str,
+    source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+) -> sqlx::Error {
     sqlx::Error::ColumnDecode { index: column.into(), source: source.into() }
 }

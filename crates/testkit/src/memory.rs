@@ -3,6 +3,7 @@
 //! One lock around everything replaces transactions. The fake passes the same contract suites as the stores of the
 //! service, and random sequences of commands compare them with it.
 
+mod definitions;
 mod notifications;
 mod refreshes;
 mod results;
@@ -35,6 +36,8 @@ struct State {
     lives: results::Lives,
     schedules: schedules::Schedules,
     saved_searches: saved_searches::SavedSearches,
+    /// In the order in which they were added.
+    definitions: definitions::Definitions,
     /// In the order in which they were kept, each with the epoch of its last claim.
     notifications: Vec<NotificationClaim>,
     /// In the order of their begins.

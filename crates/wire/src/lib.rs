@@ -38,7 +38,10 @@ pub use arguments::{
     UncorrelatedAccountsArguments,
 };
 pub use comparison::ReportComparison;
-pub use definition::{ArgumentDescription, ColumnDescription, ReportDescription};
+pub use definition::{
+    ArgumentDescription, ColumnDescription, DefinitionCheck, DefinitionFaultDescription,
+    KeptDefinitionDescription, NewDefinitionDetails, ReportDescription,
+};
 pub use enumeration::{
     AccessDecision, AccessDiffType, AccessItemType, AccountStatusName, AggregationType, BucketType,
     CompletionStatus, DtoType, FileFormat, FilterType, GovernanceEventType, IdentityType, JsonPatchOp,

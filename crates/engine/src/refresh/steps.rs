@@ -217,6 +217,9 @@ const SHARED: Needed = Chosen("wherever several rules compare one attribute of i
 const NOT_SHARED: Needed = Chosen("wherever each rule compares another attribute of identities");
 /// Until no more identities are found to recompute.
 const CLOSURE: Needed = Chosen("if some identities are recomputed, until nothing more is affected");
+/// After the first snapshot, if the settings limit what a refresh may lose.
+const LIMITED: Needed = Chosen("if there is a snapshot, and the loss of identities is limited");
+const EXCEEDED: Needed = Chosen("if more is lost than the settings allow");
 /// For each type of document.
 const GIVEN: Needed = Chosen("if sources provide documents of the type");
 const NONE_GIVEN: Needed = Chosen("if no source provides documents of the type");
@@ -451,6 +454,10 @@ steps! {
         "identities_changed prev_identities" => "{identities.all}";
     PREV_OF_CHANGED: Kept "prev_of_changed", FewIdentities, "identities_changed prev_identities" =>
         "{identities.all}";
+    IDENTITIES_GOING: View "identities_going", LIMITED, "{before} {identities}" => "id lost orphan";
+    IDENTITIES_GOING_COUNTED: Read "identities_going_counted", LIMITED, "identities_going" => "lost orphans";
+    FIRST_GOING: Read "first_going", EXCEEDED, "identities_going" => "id", orphans: Flag shown: Number;
+    FIRST_MISSING: Read "first_missing", EXCEEDED, "prev_read staged_one kept_ids" => "id", source: Text shown: Number;
 
     // Accounts, and the touched rows.
     ACCOUNTS_NEXT: Kept "accounts_next", Always, "accounts_now links identities_next" =>

@@ -84,6 +84,6 @@ pub(crate) async fn list_reports(
     (): (),
 ) -> Result<Response, Failure> {
     let reports: Vec<_> =
-        state.reports().catalogue.iter().map(|definition| description(definition)).collect();
+        state.reports().catalogue.iter().map(|definition| description(&definition)).collect();
     Ok(json(StatusCode::OK, &reports))
 }

@@ -9,6 +9,7 @@ mod client;
 mod compare;
 mod console;
 mod contract;
+mod definitions;
 mod download;
 mod evidence;
 mod external_issuers;

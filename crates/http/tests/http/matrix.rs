@@ -45,6 +45,9 @@ appointone sp:scopes:all,sp:scheduled-search:manage   ORG_ADMIN,CERT_ADMIN,REPOR
 history sp:scopes:all,idn:identity-history:read,idn:identity-history:manage ORG_ADMIN,HELPDESK,CERT_ADMIN,REPORT_ADMIN,ROLE_ADMIN,ROLE_SUBADMIN,SOURCE_ADMIN,SOURCE_SUBADMIN yes
 people  sp:scopes:all,idn:identity-history:read,idn:identity-history:manage ORG_ADMIN,HELPDESK,CERT_ADMIN,REPORT_ADMIN,ROLE_ADMIN,ROLE_SUBADMIN,SOURCE_ADMIN,SOURCE_SUBADMIN yes
 access  sp:scopes:all,idn:identity-history:read,idn:identity-history:manage ORG_ADMIN,HELPDESK,REPORT_ADMIN yes
+invent  sp:scopes:all,sp:report:manage                ORG_ADMIN,REPORT_ADMIN no
+forget  sp:scopes:all,sp:report:manage                ORG_ADMIN,REPORT_ADMIN no
+text    sp:scopes:all,sp:report:manage,sp:report:read any yes
 clear   sp:scopes:all,idn:task-management:write       ORG_ADMIN,CERT_ADMIN,REPORT_ADMIN,ROLE_ADMIN,ROLE_SUBADMIN,SOURCE_ADMIN,SOURCE_SUBADMIN no
 ";
 
@@ -130,6 +133,10 @@ fn operation(route: &RouteEntry) -> &'static str {
         ("GET", None, "/muster/v1/reports/{id}/result") => "cover",
         ("GET", None, "/muster/v1/results" | "/muster/v1/sources" | "/muster/v1/snapshots") => "list",
         ("POST", None, "/muster/v1/reports/{id}/run") => "custom",
+        ("GET", None, "/muster/v1/report-definitions") => "list",
+        ("GET", None, "/muster/v1/report-definitions/{id}") => "text",
+        ("POST", None, "/muster/v1/report-definitions") => "invent",
+        ("DELETE", None, "/muster/v1/report-definitions/{id}") => "forget",
         ("GET", None, "/muster/v1/schedules") => "schedules",
         ("POST", None, "/muster/v1/schedules") => "plan",
         ("GET", None, "/muster/v1/schedules/{id}") => "schedule",
@@ -308,9 +315,9 @@ async fn everybody_may_do_what_the_table_says_and_nothing_else() {
                             }
                         }
                         "count" => 204,
-                        "plan" | "keep" | "appoint" => 400,
+                        "plan" | "keep" | "appoint" | "invent" => 400,
                         "document" | "schedule" | "change" | "keptone" | "keepone" | "execute"
-                        | "agendaone" | "appointone" | "history" | "access" => 404,
+                        | "agendaone" | "appointone" | "history" | "access" | "text" | "forget" => 404,
                         "file" | "package" | "compare" | "cover" | "one" => {
                             if ours {
                                 200
@@ -335,8 +342,8 @@ async fn everybody_may_do_what_the_table_says_and_nothing_else() {
         }
     }
     // 5 prefixes × 5 operations on reports, 5 × 4 on searches, 5 × 6 on saved and 5 × 7 on scheduled searches, 6 × 4 on
-    // tasks, 4 × 11 on the history of identities, and 18 of our own; 11 levels or kinds, 13 sets of scopes, 2 tenants.
-    assert_eq!(asked, 196 * 11 * 13 * 2);
+    // tasks, 4 × 11 on the history of identities, and 22 of our own; 11 levels or kinds, 13 sets of scopes, 2 tenants.
+    assert_eq!(asked, 200 * 11 * 13 * 2);
     // By hand, callers × sets of scopes × tenants for each route. An application is one of the callers, if it may.
     let expected = [
         // Start, and making and changing a schedule or a notification.
@@ -347,8 +354,10 @@ async fn everybody_may_do_what_the_table_says_and_nothing_else() {
         8 * 2 * 2 * 15,
         // Count.
         11 * 2 * 2 * 5,
-        // The others on reports, sources and snapshots, and reading schedules and notifications.
-        11 * 4 * 2 * (22 + 2 + 3),
+        // The others on reports, sources and snapshots, and reading schedules, notifications and definitions.
+        11 * 4 * 2 * (22 + 2 + 3 + 2),
+        // Adding and removing a definition.
+        2 * 3 * 2 * 2,
         // Reading tasks, and clearing one.
         9 * 3 * 2 * 18,
         7 * 2 * 2 * 6,
@@ -422,7 +431,7 @@ async fn what_one_may_not_see_answers_as_what_is_not_there() {
             }
         }
         // 5 prefixes × 5 operations on reports and searches, 4 on saved and 5 on scheduled searches, 6 × 2 on tasks, 4 × 10 on
-        // the history of identities, and 9 of our own.
-        assert_eq!(compared, (5 * (5 + 4 + 5) + 6 * 2 + 4 * 10 + 9) * 3 * 2);
+        // the history of identities, and 11 of our own.
+        assert_eq!(compared, (5 * (5 + 4 + 5) + 6 * 2 + 4 * 10 + 11) * 3 * 2);
     }
 }

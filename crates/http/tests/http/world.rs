@@ -10,17 +10,20 @@ use muster_http::{
     AppState, ExternalIssuers, RouteEntry, SecretKey, Settings, TokenIssuer, Wiring, hmac_secret, router,
 };
 use muster_reports::aggregation::{Aggregated, Aggregation, Bucket, BucketKey, TypeAhead};
+use muster_reports::definition_fault::DefinitionFault;
 use muster_reports::history::{ListedIdentity, PeopleQuery, SnapshotState, Span};
 use muster_reports::ids::{ClientId, TenantId, WorkerId, hex};
+use muster_reports::kept_definition::KeptDefinition;
 use muster_reports::made::{Compared, Comparer, ComparisonCounts, ComparisonForm, EvidenceMaker, MadeFile};
 use muster_reports::message::Message;
 use muster_reports::notify::NotifyPolicy;
 use muster_reports::ports::{
-    Clock, Credential, DocumentSearcher, FileOpener, IdentityHistory, Readiness, TaskStore,
+    Clock, Credential, CustomReports, DefinitionStore, DocumentSearcher, FileOpener, IdentityHistory,
+    Readiness, TaskStore,
 };
 use muster_reports::schedule::time_zone;
 use muster_reports::search::{DocumentPage, DocumentSearch, FoundDocument, FoundPage};
-use muster_reports::service::{Download, Limits, Notifications, SavedSearches, Schedules};
+use muster_reports::service::{Definitions, Download, Limits, Notifications, SavedSearches, Schedules};
 use muster_reports::task::{AttemptEnd, PublishedFile, Task, TaskResult};
 use muster_reports::{Caller, Catalogue, DataScope, Error, FileFormat, ReportDefinition, Reports};
 use muster_testkit::{AnyQuery, CountingIds, MemoryStore, TestClock, build};
@@ -236,6 +239,29 @@ impl IdentityHistory for Maker {
 /// What a browser may do with a page of [`Maker`].
 pub const PAGE_POLICY: &str = "default-src 'none'";
 
+/// Finds nothing wrong with queries.
+struct AnyDefinition {
+    store: Arc<MemoryStore>,
+    catalogue: Catalogue,
+}
+
+#[async_trait::async_trait]
+impl CustomReports for AnyDefinition {
+    async fn check(&self, text: &str) -> Result<(Option<ReportDefinition>, Vec<DefinitionFault>), Error> {
+        Ok(match ReportDefinition::with_faults(text) {
+            Ok((definition, faults)) => (Some(definition), faults),
+            Err(fault) => (None, vec![fault]),
+        })
+    }
+
+    async fn reload(&self) -> Result<(), Error> {
+        let kept = self.store.definitions(&build::tenant()).await?;
+        let read = |kept: KeptDefinition| ReportDefinition::from_toml(&kept.text, "kept").unwrap();
+        self.catalogue.keep(kept.into_iter().map(read).map(Arc::new));
+        Ok(())
+    }
+}
+
 /// Says what it was asked to compare, and counts.
 #[async_trait::async_trait]
 impl Comparer for Maker {
@@ -385,11 +411,17 @@ impl World {
         });
         let saved_searches =
             SavedSearches { reports: reports.clone(), store: store.clone(), schedules: schedules.clone() };
+        let definitions = Definitions {
+            reports: reports.clone(),
+            store: store.clone(),
+            custom: Arc::new(AnyDefinition { store: store.clone(), catalogue: reports.catalogue.clone() }),
+        };
         let notifications = Notifications { reports: reports.clone(), store: store.clone() };
         let state = AppState::new(Wiring {
             reports,
             schedules,
             saved_searches: Arc::new(saved_searches),
+            definitions: Arc::new(definitions),
             notifications: Arc::new(notifications),
             credentials: store.clone(),
             files: Arc::new(Folder(dir.path().to_owned())),

@@ -60,7 +60,7 @@ fn event(data: &DataDir, entry: &ScheduledEntry, details: &str) -> AuditEvent {
 async fn add(data: &DataDir, args: &ScheduleAddArgs, output: Output) -> Result {
     let notify = args.notify.entries();
     data.notify_policy().check(&notify)?;
-    let work = work(&data.catalogue()?, args)?;
+    let work = work(&data.catalogue().await?, args)?;
     let new = NewSchedule { name: args.name.clone(), work, form: form(args)?, notify };
     let owner = match &args.client {
         Some(id) => owner(data, id).await?,
@@ -109,7 +109,7 @@ fn form(args: &ScheduleAddArgs) -> Result<ScheduleForm> {
 
 fn work(catalogue: &Catalogue, args: &ScheduleAddArgs) -> Result<ScheduledWork> {
     let Some(kind) = &args.report else { return Ok(ScheduledWork::Refresh) };
-    let described: Vec<_> = catalogue.iter().map(|definition| described(definition)).collect();
+    let described: Vec<_> = catalogue.iter().map(|definition| described(&definition)).collect();
     let given: Map<String, Value> = arguments::typed(&described, kind, &args.arguments)?;
     let raw: RawArguments = given.iter().map(|(name, value)| (name.clone(), value.into())).collect();
     let report = ReportId::new(kind);

@@ -56,6 +56,39 @@ fn an_unknown_key_is_refused_with_its_place() {
 }
 
 #[test]
+fn a_table_of_settings_is_set_key_by_key() {
+    let file = "[refresh.guards]\nidentities_lost = 7\norphans_gained = \"2.5 %\"\n";
+    let variables = [
+        ("MUSTER__REFRESH__GUARDS__ORPHANS_GAINED", "none"),
+        ("MUSTER__REFRESH__GUARDS__ALWAYS_ALLOWED", "3"),
+    ];
+    let (loaded, dir) = load(Some(file), &variables, &[]);
+    let loaded = loaded.unwrap();
+    let rows = loaded.rows();
+    let shown = |key: &str| {
+        let row = rows.iter().find(|row| row.key == format!("refresh.guards.{key}")).unwrap();
+        (row.value.to_string(), row.origin.clone())
+    };
+    let file = dir.path().join("muster.toml").display().to_string();
+    assert_eq!(shown("identities_lost"), ("7".to_owned(), file));
+    assert_eq!(shown("orphans_gained"), ("\"none\"".to_owned(), variables[0].0.to_owned()));
+    assert_eq!(shown("accounts_missing"), ("\"20 %\"".to_owned(), "default".to_owned()));
+    assert_eq!(shown("always_allowed"), ("3".to_owned(), variables[1].0.to_owned()));
+    let known = "expected one of accounts_missing, always_allowed, identities_lost, orphans_gained";
+    assert_eq!(
+        refusal(Some("[refresh.guards]\nlost = 7\n"), &[]),
+        format!("DIR/muster.toml: unknown key refresh.guards.lost: {known}")
+    );
+    assert_eq!(
+        refusal(None, &[("MUSTER__REFRESH__GUARDS__LOST", "7")]),
+        format!("MUSTER__REFRESH__GUARDS__LOST: unknown key refresh.guards.lost: {known}")
+    );
+    assert!(refusal(None, &[("MUSTER__CSV__BOM__X", "1")]).ends_with("csv.bom is no table of settings"));
+    let wrong = refusal(None, &[("MUSTER__REFRESH__GUARDS__IDENTITIES_LOST", "101 %")]);
+    assert!(wrong.starts_with("MUSTER__REFRESH__GUARDS__IDENTITIES_LOST: refresh.guards.identities_lost: \"101 %\": expected a number"), "{wrong}");
+}
+
+#[test]
 fn a_value_of_the_wrong_type_is_refused_with_its_place() {
     assert_eq!(
         refusal(Some("[worker]\ncount = \"two\"\n"), &[]),

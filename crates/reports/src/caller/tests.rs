@@ -100,7 +100,10 @@ fn rights_are_the_published_ones() {
                 Operation::ReadResult | Operation::Download | Operation::ReadSchedules => {
                     matches!(scope, Scope::All | Scope::ReportManage | Scope::ReportRead)
                 }
-                Operation::Start | Operation::Cancel | Operation::ManageSchedules => {
+                Operation::Start
+                | Operation::Cancel
+                | Operation::ManageSchedules
+                | Operation::ManageDefinitions => {
                     matches!(scope, Scope::All | Scope::ReportManage)
                 }
                 Operation::ReadTasks => {
@@ -127,6 +130,7 @@ fn rights_are_the_published_ones() {
                     | Operation::ExecuteSavedSearch
                     | Operation::ReadScheduledSearches
                     | Operation::ManageScheduledSearches
+                    | Operation::ManageDefinitions
             );
             assert_eq!(
                 caller(scope, None).authorise(operation).is_ok(),
@@ -144,6 +148,9 @@ fn rights_are_the_published_ones() {
                     | Operation::ReadScheduledSearches
                     | Operation::CountSearch => true,
                     Operation::ReadTasks | Operation::ReadHistory => level != UserLevel::User,
+                    Operation::ManageDefinitions => {
+                        matches!(level, UserLevel::OrgAdmin | UserLevel::ReportAdmin)
+                    }
                     Operation::ListAccess => {
                         matches!(level, UserLevel::OrgAdmin | UserLevel::Helpdesk | UserLevel::ReportAdmin)
                     }

@@ -183,7 +183,7 @@ impl Reports {
         caller.authorise(Operation::Start)?;
         caller.scope_with_rows()?;
         let (definition, arguments, _) = self.checked(report, raw, UnknownNames::Refuse).await?;
-        check_formats(definition, &arguments).map(drop)
+        check_formats(&definition, &arguments).map(drop)
     }
 }
 

@@ -202,6 +202,7 @@ impl Gathered {
                 name,
                 delete_threshold_percent: threshold(&source.object, &mut notes),
                 refused_max_percent: DEFAULT_REFUSED_MAX_PERCENT,
+                accounts_missing_max: None,
                 reader: settings.into(),
                 profile,
                 correlation: vec![CorrelationRule {
@@ -211,6 +212,7 @@ impl Gathered {
                 }],
                 lifecycle,
                 optional: Vec::new(),
+                total: None,
                 never_kept: Vec::new(),
             };
             // A mapping of the tenant may name what its account schema lacks: there it gives nothing, and so it does here.
@@ -258,11 +260,13 @@ fn documents(
         name,
         delete_threshold_percent: DEFAULT_DELETE_THRESHOLD_PERCENT,
         refused_max_percent: DEFAULT_REFUSED_MAX_PERCENT,
+        accounts_missing_max: None,
         reader: settings.into(),
         profile: None,
         correlation: Vec::new(),
         lifecycle: None,
         optional: Vec::new(),
+        total: None,
         never_kept: Vec::new(),
     }
 }
