@@ -85,7 +85,7 @@ impl<R: Right> Allowed<R> {
         let inner = state.inner();
         inner.requests.admit((caller.client.clone(), version), now).map_err(Failure::rate_limited)?;
         inner.tenants.admit(caller.tenant.clone(), now).map_err(Failure::rate_limited)?;
-        if let Err(error) = caller.authorise(R::OPERATION) {
+        if let Err(error) = state.reports().authorise(&caller, R::OPERATION) {
             inner.refusals.note(state.reports(), now, &caller, R::OPERATION, &error.message).await;
             return Err(error.into());
         }

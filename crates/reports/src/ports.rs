@@ -11,7 +11,7 @@ pub use schedules::{NotificationStore, ScheduleStore};
 pub use searching::{DocumentSearcher, QueryLanguage, SavedSearchStore};
 
 use crate::audit::{AuditEvent, AuditRecord, ChainedEvent};
-use crate::caller::Caller;
+use crate::caller::{Caller, Period};
 use crate::error::Result;
 use crate::ids::{ClientId, SnapshotId, SourceId, TaskDefinitionId, TaskId, TenantId, WorkerId};
 use crate::message::Message;
@@ -217,8 +217,13 @@ pub trait SnapshotCatalogue: Send + Sync {
     /// The snapshot with this id, or the last published one that was made by a moment; expired ones too.
     async fn as_of(&self, tenant: &TenantId, as_of: &AsOf) -> Result<Option<CataloguedSnapshot>>;
 
-    /// The snapshots, the last published first, at most `limit`; expired ones too.
-    async fn catalogued(&self, tenant: &TenantId, limit: u32) -> Result<Vec<CataloguedSnapshot>>;
+    /// The snapshots that were made in `period`, or ever, the last published first, at most `limit`; expired ones too.
+    async fn catalogued(
+        &self,
+        tenant: &TenantId,
+        period: Option<Period>,
+        limit: u32,
+    ) -> Result<Vec<CataloguedSnapshot>>;
 
     /// Keeps a snapshot from expiring, or with `None` lets it expire again; a pin replaces the one before.
     /// `NotFound` for an unknown one, and for a pin on one that has expired.

@@ -5,6 +5,7 @@
 
 mod as_of;
 mod audit;
+mod auditor;
 mod client;
 mod compare;
 mod console;

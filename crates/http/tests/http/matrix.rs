@@ -10,22 +10,22 @@ use muster_reports::ports::Clock;
 use muster_testkit::build;
 use std::collections::BTreeSet;
 
-/// Operation; scopes of which one is needed; levels of which a user needs one, or `any`; whether applications
+/// Operation; scopes of which one is needed; levels of which a user needs one, or `any` but AUDITOR; whether applications
 /// may.
 const TABLE: &str = "
-start   sp:scopes:all,sp:report:manage                ORG_ADMIN,CERT_ADMIN,REPORT_ADMIN,ROLE_ADMIN,ROLE_SUBADMIN,SOURCE_ADMIN,SOURCE_SUBADMIN yes
-result  sp:scopes:all,sp:report:manage,sp:report:read any yes
-file    sp:scopes:all,sp:report:manage,sp:report:read any yes
+start   sp:scopes:all,sp:report:manage                ORG_ADMIN,CERT_ADMIN,REPORT_ADMIN,ROLE_ADMIN,ROLE_SUBADMIN,SOURCE_ADMIN,SOURCE_SUBADMIN,AUDITOR yes
+result  sp:scopes:all,sp:report:manage,sp:report:read any,AUDITOR yes
+file    sp:scopes:all,sp:report:manage,sp:report:read any,AUDITOR yes
 cancel  sp:scopes:all,sp:report:manage                any no
-package sp:scopes:all,sp:report:manage,sp:report:read any yes
-compare sp:scopes:all,sp:report:manage,sp:report:read any yes
-key     sp:scopes:all,sp:report:manage,sp:report:read any yes
-cover   sp:scopes:all,sp:report:manage,sp:report:read any yes
-list    sp:scopes:all,sp:report:manage,sp:report:read any yes
+package sp:scopes:all,sp:report:manage,sp:report:read any,AUDITOR yes
+compare sp:scopes:all,sp:report:manage,sp:report:read any,AUDITOR yes
+key     sp:scopes:all,sp:report:manage,sp:report:read any,AUDITOR yes
+cover   sp:scopes:all,sp:report:manage,sp:report:read any,AUDITOR yes
+list    sp:scopes:all,sp:report:manage,sp:report:read any,AUDITOR yes
 search  sp:scopes:all,sp:search:read                  ORG_ADMIN,CERT_ADMIN,REPORT_ADMIN,ROLE_ADMIN,ROLE_SUBADMIN,SOURCE_ADMIN,SOURCE_SUBADMIN yes
 document sp:scopes:all,sp:search:read                 ORG_ADMIN,CERT_ADMIN,REPORT_ADMIN,ROLE_ADMIN,ROLE_SUBADMIN,SOURCE_ADMIN,SOURCE_SUBADMIN yes
 count   sp:scopes:all,sp:search:read                  any yes
-custom  sp:scopes:all,sp:report:manage                ORG_ADMIN,CERT_ADMIN,REPORT_ADMIN,ROLE_ADMIN,ROLE_SUBADMIN,SOURCE_ADMIN,SOURCE_SUBADMIN yes
+custom  sp:scopes:all,sp:report:manage                ORG_ADMIN,CERT_ADMIN,REPORT_ADMIN,ROLE_ADMIN,ROLE_SUBADMIN,SOURCE_ADMIN,SOURCE_SUBADMIN,AUDITOR yes
 tasks   sp:scopes:all,idn:task-management:read,idn:task-management:write ORG_ADMIN,HELPDESK,CERT_ADMIN,REPORT_ADMIN,ROLE_ADMIN,ROLE_SUBADMIN,SOURCE_ADMIN,SOURCE_SUBADMIN yes
 one     sp:scopes:all,idn:task-management:read,idn:task-management:write ORG_ADMIN,HELPDESK,CERT_ADMIN,REPORT_ADMIN,ROLE_ADMIN,ROLE_SUBADMIN,SOURCE_ADMIN,SOURCE_SUBADMIN yes
 schedules sp:scopes:all,sp:report:manage,sp:report:read any yes
@@ -186,8 +186,10 @@ fn is_allowed(operation: &str, scopes: &[Scope], level: Option<Option<UserLevel>
     let scoped = scopes.iter().any(|scope| needed.split(',').any(|name| name == scope.as_str()));
     let fits = match level {
         None => applications == "yes",
-        Some(None) => levels == "any",
-        Some(Some(level)) => levels == "any" || levels.split(',').any(|name| name == level.as_str()),
+        Some(None) => levels.split(',').any(|name| name == "any"),
+        Some(Some(level)) => levels
+            .split(',')
+            .any(|name| name == level.as_str() || (name == "any" && level != UserLevel::Auditor)),
     };
     scoped && fits
 }
@@ -201,6 +203,14 @@ fn caller(tenant: &str, scopes: &[Scope], level: Option<Option<UserLevel>>) -> C
         user: level.map(|level| UserIdentity {
             id: "i".into(),
             name: "n".into(),
+            audit: match level {
+                // Everything that the world of this test has.
+                Some(UserLevel::Auditor) => {
+                    let (from, to) = (build::start_of_time(), build::start_of_time());
+                    build::auditor(from, to).user.unwrap().audit
+                }
+                _ => None,
+            },
             levels: level.into_iter().collect(),
         }),
         scopes: scopes.to_vec(),

@@ -48,6 +48,7 @@ impl Reports {
         let mut wanted = VisibleTasks {
             query,
             scope: caller.scope(),
+            auditor: caller.auditor().cloned(),
             since: self.listed_since(),
             source_arguments: about_sources.collect(),
         };

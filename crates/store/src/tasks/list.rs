@@ -12,7 +12,8 @@ use crate::failure::failed;
 use crate::rows;
 use crate::session::{Sql, Value, values};
 use crate::store::Store;
-use muster_reports::caller::DataScope;
+use chrono::DateTime;
+use muster_reports::caller::{DataScope, Period};
 use muster_reports::error::Result;
 use muster_reports::ids::{ReportId, SourceId, TaskId, TenantId};
 use muster_reports::task_list::{TaskOrder, TaskPage, VisibleTasks};
@@ -22,7 +23,8 @@ use serde::Serialize;
 const CONDITION_BYTES_MAX: usize = 1_024 * 1_024;
 
 /// $1 tenant, $2 since, and lists as JSON: $3 ids, $4 states, $5 texts of `requester`, $6 reports with texts of `arguments`,
-/// $7 sources of the scope.
+/// $7 sources of the scope, $8 reports. $9 and $10 are the
+/// period of the snapshots.
 macro_rules! sqlite_conditions {
     () => {
         " FROM tasks WHERE tenant = $1 AND created >= $2
@@ -34,7 +36,10 @@ macro_rules! sqlite_conditions {
              AND instr(arguments, json_extract(part.value, '$[1]')) > 0))
          AND ($7 IS NULL OR (json_type(requester, '$.data_scope.sources') = 'array' AND NOT EXISTS (
              SELECT 1 FROM json_each(requester, '$.data_scope.sources') AS theirs
-             WHERE theirs.value NOT IN (SELECT mine.value FROM json_each($7) AS mine))))"
+             WHERE theirs.value NOT IN (SELECT mine.value FROM json_each($7) AS mine))))
+         AND ($8 IS NULL OR (report IN (SELECT value FROM json_each($8)) AND EXISTS (
+             SELECT 1 FROM snapshots AS read WHERE read.tenant = tasks.tenant AND read.id = tasks.snapshot
+             AND read.created BETWEEN $9 AND $10)))"
     };
 }
 
@@ -51,7 +56,10 @@ macro_rules! postgres_conditions {
              WHERE report = part.value ->> 0 AND strpos(arguments, part.value ->> 1) > 0))
          AND ($7::text IS NULL OR
              string_to_array(substring(requester FROM '\"data_scope\":\\{\"sources\":\\[([^]]*)\\]'), ',')
-             <@ string_to_array(trim(both '[]' from $7::text), ','))"
+             <@ string_to_array(trim(both '[]' from $7::text), ','))
+         AND ($8::text IS NULL OR (report IN (SELECT json_array_elements_text($8::text::json)) AND EXISTS (
+             SELECT 1 FROM snapshots AS read WHERE read.tenant = tasks.tenant AND read.id = tasks.snapshot
+             AND read.created BETWEEN $9::bigint AND $10::bigint)))"
     };
 }
 
@@ -73,12 +81,15 @@ macro_rules! listing {
     };
 }
 
-pub(super) const LAST_FIRST: Sql = listing!(" ORDER BY created DESC, seq DESC LIMIT $8 OFFSET $9");
-pub(super) const FIRST_FIRST: Sql = listing!(" ORDER BY created, seq LIMIT $8 OFFSET $9");
+pub(super) const LAST_FIRST: Sql = listing!(" ORDER BY created DESC, seq DESC LIMIT $11 OFFSET $12");
+pub(super) const FIRST_FIRST: Sql = listing!(" ORDER BY created, seq LIMIT $11 OFFSET $12");
 pub(super) const COUNT: Sql = Sql {
     sqlite: concat!("SELECT count(*) AS total", sqlite_conditions!()),
     postgres: concat!("SELECT count(*) AS total", postgres_conditions!()),
 };
+
+/// The period where there is no condition on it.
+const EVER: Period = Period { from: DateTime::UNIX_EPOCH, to: DateTime::UNIX_EPOCH };
 
 /// The conditions, as JSON lists.
 struct Conditions {
@@ -87,6 +98,8 @@ struct Conditions {
     requesters: Option<String>,
     arguments: Option<String>,
     scope: Option<String>,
+    reports: Option<String>,
+    period: Period,
 }
 
 impl Conditions {
@@ -113,6 +126,8 @@ impl Conditions {
             requesters: launchers.as_ref().map(json).transpose()?,
             arguments: sources.as_ref().map(json).transpose()?,
             scope: scope.map(json).transpose()?,
+            reports: wanted.auditor.as_ref().map(|limits| json(&limits.reports)).transpose()?,
+            period: wanted.auditor.as_ref().map_or(EVER, |limits| limits.period),
         })
     }
 }
@@ -152,7 +167,7 @@ pub(super) async fn list(store: &Store, tenant: &TenantId, wanted: &VisibleTasks
     let wrong = |error| failed("read a list of tasks", error);
     let query = &wanted.query;
     let conditions = Conditions::of(wanted)?;
-    let conditions: &[Value<'_>; 7] = values![
+    let conditions: &[Value<'_>; 10] = values![
         tenant.as_str(),
         rows::micros(wanted.since),
         conditions.ids.as_deref(),
@@ -160,6 +175,9 @@ pub(super) async fn list(store: &Store, tenant: &TenantId, wanted: &VisibleTasks
         conditions.requesters.as_deref(),
         conditions.arguments.as_deref(),
         conditions.scope.as_deref(),
+        conditions.reports.as_deref(),
+        rows::micros(conditions.period.from),
+        rows::micros(conditions.period.to),
     ];
     let statement = match query.order {
         TaskOrder::LastFirst => LAST_FIRST,

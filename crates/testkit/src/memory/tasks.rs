@@ -115,7 +115,7 @@ fn lease_end(now: DateTime<Utc>, lease: Duration, deadline: DateTime<Utc>) -> Da
         .map_or(deadline, |end| end.min(deadline))
 }
 
-fn is_wanted(task: &Task, wanted: &VisibleTasks) -> bool {
+fn is_wanted(task: &Task, wanted: &VisibleTasks, read_at: Option<DateTime<Utc>>) -> bool {
     fn meets<T: PartialEq>(condition: Option<&Vec<T>>, value: &T) -> bool {
         condition.is_none_or(|values| values.contains(value))
     }
@@ -131,6 +131,9 @@ fn is_wanted(task: &Task, wanted: &VisibleTasks) -> bool {
         && meets(filter.states.as_ref(), &task.state)
         && meets(filter.launchers.as_ref(), &task.requester.launcher().to_owned())
         && filter.sources.as_ref().is_none_or(names_one)
+        && wanted.auditor.as_ref().is_none_or(|limits| {
+            limits.reports.contains(&task.report) && read_at.is_some_and(|read_at| limits.period.has(read_at))
+        })
 }
 
 impl State {
@@ -343,8 +346,13 @@ impl TaskStore for MemoryStore {
     async fn list(&self, tenant: &TenantId, wanted: &VisibleTasks) -> Result<TaskPage> {
         let state = self.state();
         let tasks = state.tasks.iter().map(|entry| &entry.task);
+        let read_at = |task: &Task| {
+            let mut snapshots = state.snapshots.iter().filter(|(owner, _)| owner == tenant);
+            let read = snapshots.find(|(_, snapshot)| snapshot.manifest.id == task.snapshot);
+            read.map(|(_, snapshot)| snapshot.manifest.created)
+        };
         let mut listed: Vec<_> =
-            tasks.filter(|task| task.tenant == *tenant && is_wanted(task, wanted)).collect();
+            tasks.filter(|task| task.tenant == *tenant && is_wanted(task, wanted, read_at(task))).collect();
         // Stable: tasks of one time stay in the order of acceptance.
         listed.sort_by_key(|task| task.created);
         let query = &wanted.query;
