@@ -10,18 +10,22 @@
 //! - Nothing but the API's answers reaches a page, and every text of an answer is escaped.
 //! - A page has no inline script and no inline style, and names no other host.
 //! - A handler that changes something takes a [`form::Posted`]: the session and the token of its form have been checked.
-//! - The browser never gets an access token or a client secret.
+//! - The browser never gets a token or a client secret. Of an issuer it gets the code, which is of no use without the
+//!   verifier that stays here.
 
 mod administration;
 mod answer;
 mod api;
 mod arguments;
 mod assets;
+mod attempts;
 mod compare;
 mod fields;
 mod files;
 mod form;
 mod identities;
+mod issuer_sign_in;
+mod issuers;
 mod live;
 mod look;
 mod new_run;
@@ -42,5 +46,8 @@ mod state;
 mod tasks;
 mod visitor;
 
+pub use issuers::{
+    IssuedToken, IssuerAnswer, IssuerFailure, NoIssuers, OfferedIssuer, SignInAttempt, SignInIssuers,
+};
 pub use service::{is_page, with_console};
 pub use settings::{ConsoleSettings, OneTimeSignIn};

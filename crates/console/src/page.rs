@@ -44,8 +44,11 @@ const MENU: [(Section, &str, &str); 8] = [
 /// Whether the menu offers a section. This saves a click that would be refused; the API decides.
 fn may(session: &Session, section: Section) -> bool {
     const READ: [&str; 2] = ["sp:report:read", "sp:report:manage"];
+    let is_auditor = session.auditor.is_some();
     match section {
         Section::None => false,
+        // What they show goes beyond an auditor's reports.
+        Section::Schedules | Section::Searches | Section::Identities if is_auditor => false,
         Section::Runs | Section::Sources | Section::Snapshots | Section::Administration => true,
         Section::NewRun => session.has(&["sp:report:manage"]),
         Section::Schedules => session.has(&READ),

@@ -3,8 +3,8 @@
 use crate::problem::Problem;
 use crate::state::Console;
 use crate::{
-    administration, assets, compare, files, identities, live, new_run, page, run, runs, saved_searches,
-    schedules, sign_in, snapshots,
+    administration, assets, compare, files, identities, issuer_sign_in, live, new_run, page, run, runs,
+    saved_searches, schedules, sign_in, snapshots,
 };
 use axum::Router;
 use axum::routing::{get, post};
@@ -18,7 +18,10 @@ pub(crate) fn routes() -> Router<Console> {
         .route("/ui/assets/{digest}/{name}", get(assets::asset))
         .route("/ui/sign-in", get(sign_in::form).post(sign_in::sign_in))
         .route("/ui/sign-in/once/{code}", get(sign_in::once))
+        .route("/ui/sign-in/at/{issuer}", get(issuer_sign_in::begin))
+        .route("/ui/sign-in/at/{issuer}/answer", get(issuer_sign_in::answer))
         .route("/ui/sign-out", post(sign_in::sign_out))
+        .route("/ui/sign-out/at/{issuer}", get(issuer_sign_in::sign_out))
         .route("/ui/live", get(live::stream))
         .route("/ui/runs", get(runs::list))
         .route("/ui/runs/{id}", get(run::one))

@@ -66,6 +66,8 @@ rights! {
     ReadScheduledSearches;
     /// The right to make, change and remove scheduled searches.
     ManageScheduledSearches;
+    /// The right to be told who one is.
+    ReadCaller;
 }
 
 /// A caller with the right `R`.

@@ -106,9 +106,9 @@ async fn authenticate(
             let limited = state.inner().tokens.admit(client, now);
             limited.map_err(Failure::rate_limited)?;
             // Whoever has the secret may know it.
-            caller
-                .check_end(now)
-                .map_err(|error| TokenRequestRefused::OAuth(OAuthErrorCode::InvalidClient, error.message))?;
+            caller.check_end(now).map_err(|error| {
+                TokenRequestRefused::OAuth(OAuthErrorCode::UnauthorizedClient, error.message)
+            })?;
             let own = token_lifetime_s.map(|seconds| TimeDelta::seconds(seconds.into()));
             let lifetime = own.unwrap_or(state.settings().token_lifetime);
             let lifetime = lifetime_of(&caller, now, lifetime);

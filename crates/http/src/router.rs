@@ -9,7 +9,7 @@ use crate::route::{RouteEntry, Routes, described};
 use crate::state::AppState;
 use crate::task_status::{list, status, update};
 use crate::{
-    health, history, middleware, notifications, oauth, openapi, saved_searches, scheduled_searches,
+    caller, health, history, middleware, notifications, oauth, openapi, saved_searches, scheduled_searches,
     schedules, search, snapshots,
 };
 use axum::Router;
@@ -74,6 +74,7 @@ fn routes() -> Routes {
         routes.needs(published, described!(history::compare_snapshots));
         routes.needs(published, described!(history::compare_snapshots_of_type));
     }
+    routes.needs(OWN, described!(caller::get_caller));
     routes.needs(OWN, described!(definitions::list_reports));
     routes.needs(OWN, described!(custom::start_custom_report));
     routes.needs(OWN, described!(result::get_task_result));

@@ -4,7 +4,7 @@ use crate::access_tokens::TokenIssuer;
 use crate::api_version::ApiVersion;
 use crate::client_secret::SecretKey;
 use crate::credential_check::CredentialCheck;
-use crate::external_issuers::ExternalIssuers;
+use crate::external_issuers::{ExternalIssuers, SignIns};
 use crate::rate_limit::RateLimiter;
 use crate::refusal_events::RefusalEvents;
 use crate::search_answers::AnswerRoom;
@@ -86,6 +86,11 @@ impl AppState {
             search_answers: AnswerRoom::default(),
             wiring,
         }))
+    }
+
+    /// The external issuers at which people can sign in.
+    pub fn sign_ins(&self) -> SignIns {
+        SignIns(self.clone())
     }
 
     pub(crate) fn inner(&self) -> &Inner {

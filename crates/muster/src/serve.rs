@@ -10,7 +10,7 @@ use crate::config::{AuditedDownloads, Settings};
 use crate::data_dir::{DataDir, Opening};
 use crate::failure::{Context, Failure, Result};
 use crate::ids::SystemIds;
-use crate::issuers;
+use crate::issuers::{self, ConsoleIssuers};
 use crate::metrics::Metrics;
 use crate::systemd;
 use chrono::TimeDelta;
@@ -192,9 +192,10 @@ impl Service {
         };
         let mut parts = JoinSet::new();
         let grace = limits.grace;
+        let issuers = Arc::new(ConsoleIssuers(state.sign_ins()));
         let api = muster_http::router(state);
         let router = match settings.console.enabled {
-            true => with_console(api, console(settings, sign_in, stopping.clone())),
+            true => with_console(api, console(settings, issuers, sign_in, stopping.clone())),
             false => api,
         };
         parts.spawn(connections::serve(listener, transport, router, limits.clone(), stopping.clone()));
@@ -268,6 +269,7 @@ const YEAR_S: i64 = 365 * 24 * 3_600;
 /// What the console is made with.
 fn console(
     settings: &Settings,
+    issuers: Arc<ConsoleIssuers>,
     one_time: Option<OneTimeSignIn>,
     stopping: CancellationToken,
 ) -> ConsoleSettings {
@@ -280,6 +282,7 @@ fn console(
         // A page asks the API several times.
         page_timeout: Duration::from_millis(settings.server.request_timeout_ms.saturating_mul(2)),
         stopping,
+        issuers,
         one_time,
     }
 }
@@ -452,7 +455,7 @@ fn state(
         clock: Arc::new(SystemClock),
         ids: Arc::new(SystemIds),
         issuer: data.token_issuer()?,
-        external_issuers: issuers::external(&auth.issuers, &data.tenant, data.dir())?,
+        external_issuers: issuers::external(&data.settings, &data.tenant, data.dir())?,
         secret_key: data.secret_key()?,
         settings: muster_http::Settings {
             org: tenant.org.clone(),

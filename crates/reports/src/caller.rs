@@ -331,6 +331,8 @@ pub enum Operation {
     ReadScheduledSearches,
     /// Making, changing and removing scheduled searches.
     ManageScheduledSearches,
+    /// Who the caller is.
+    ReadCaller,
 }
 
 /// What an operation asks of a caller.
@@ -373,7 +375,7 @@ const ACCESS_LISTERS: &[UserLevel] = &[UserLevel::OrgAdmin, UserLevel::Helpdesk,
 
 impl Operation {
     /// All operations.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Start,
         Self::ReadResult,
         Self::Download,
@@ -392,6 +394,7 @@ impl Operation {
         Self::ExecuteSavedSearch,
         Self::ReadScheduledSearches,
         Self::ManageScheduledSearches,
+        Self::ReadCaller,
     ];
 
     /// Its name in the audit trail.
@@ -415,6 +418,7 @@ impl Operation {
             Self::ExecuteSavedSearch => "execute_saved_search",
             Self::ReadScheduledSearches => "read_scheduled_searches",
             Self::ManageScheduledSearches => "manage_scheduled_searches",
+            Self::ReadCaller => "read_caller",
         }
     }
 
@@ -447,6 +451,7 @@ impl Operation {
             Self::ExecuteSavedSearch => Rule::of_users(MANAGE_SAVED, STARTERS),
             Self::ReadScheduledSearches => Rule::of_users(SCHEDULED, &[]),
             Self::ManageScheduledSearches => Rule::of_users(SCHEDULED, STARTERS),
+            Self::ReadCaller => Rule { auditors: true, ..Rule::of(&Scope::ALL, &[]) },
         }
     }
 }

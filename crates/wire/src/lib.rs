@@ -14,6 +14,7 @@
 
 mod aggregation;
 mod arguments;
+mod caller;
 mod comparison;
 mod definition;
 mod enumeration;
@@ -37,6 +38,7 @@ pub use arguments::{
     IdentityProfileIdentityErrorArguments, OrphanIdentitiesArguments, ReportArguments, SearchExportArguments,
     UncorrelatedAccountsArguments,
 };
+pub use caller::{AuditorDescription, CallerDescription};
 pub use comparison::ReportComparison;
 pub use definition::{ArgumentDescription, ColumnDescription, ReportDescription};
 pub use enumeration::{

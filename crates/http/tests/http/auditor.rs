@@ -151,6 +151,28 @@ async fn a_live_run_of_another_time_is_not_joined() {
     assert_eq!(ask(&world, &auditor, "POST /v2024/reports/run", body).await.status, 200);
 }
 
+/// He is told his limits.
+#[tokio::test]
+async fn an_auditor_knows_his_limits() {
+    let (world, auditor) = world().await;
+    let told = ask(&world, &auditor, "GET /muster/v1/caller", Value::Null).await.json();
+    let expected = json!({
+        "client": "client-of-an-auditor", "name": "ada.lovelace", "user": true, "levels": ["AUDITOR"],
+        "scopes": ["sp:scopes:all"],
+        "auditor": {
+            "from": "2026-03-03T09:00:00.000Z", "to": "2026-03-03T10:00:00.000Z", "reports": ["ACCOUNTS", "leavers"],
+            "ends": "2026-04-02T10:00:00.000Z",
+        },
+    });
+    assert_eq!(told, expected);
+    let job = ask(&world, &build::application(), "GET /muster/v1/caller", Value::Null).await.json();
+    let expected = json!({
+        "client": "client-of-a-job", "name": "client-of-a-job", "user": false, "levels": [],
+        "scopes": ["sp:scopes:all"],
+    });
+    assert_eq!(job, expected);
+}
+
 /// After the end: no token, no use of a live one, also of one that claims to hold longer.
 #[tokio::test]
 async fn access_ends() {
@@ -170,7 +192,10 @@ async fn access_ends() {
     world.clock.set(ends);
     assert_eq!(use_it().await, 401);
     let refused = token().await;
-    assert_eq!(refused.status, 401);
+    assert_eq!(
+        (refused.status.as_u16(), refused.json()["error"].as_str()),
+        (400, Some("unauthorized_client"))
+    );
     let why = refused.json()["error_description"].as_str().unwrap().to_owned();
     assert!(why.starts_with("the auditor's access has ended at 2026-04-02T10:00:00"), "{why}");
     // The wrong secret learns nothing.

@@ -45,6 +45,7 @@ appointone sp:scopes:all,sp:scheduled-search:manage   ORG_ADMIN,CERT_ADMIN,REPOR
 history sp:scopes:all,idn:identity-history:read,idn:identity-history:manage ORG_ADMIN,HELPDESK,CERT_ADMIN,REPORT_ADMIN,ROLE_ADMIN,ROLE_SUBADMIN,SOURCE_ADMIN,SOURCE_SUBADMIN yes
 people  sp:scopes:all,idn:identity-history:read,idn:identity-history:manage ORG_ADMIN,HELPDESK,CERT_ADMIN,REPORT_ADMIN,ROLE_ADMIN,ROLE_SUBADMIN,SOURCE_ADMIN,SOURCE_SUBADMIN yes
 access  sp:scopes:all,idn:identity-history:read,idn:identity-history:manage ORG_ADMIN,HELPDESK,REPORT_ADMIN yes
+caller  sp:scopes:all,sp:report:manage,sp:report:read,sp:search:read,idn:task-management:write,idn:task-management:read,sp:saved-search:manage,sp:saved-search:read,sp:scheduled-search:manage,idn:identity-history:manage,idn:identity-history:read any,AUDITOR yes
 clear   sp:scopes:all,idn:task-management:write       ORG_ADMIN,CERT_ADMIN,REPORT_ADMIN,ROLE_ADMIN,ROLE_SUBADMIN,SOURCE_ADMIN,SOURCE_SUBADMIN no
 ";
 
@@ -126,6 +127,7 @@ fn operation(route: &RouteEntry) -> &'static str {
         ("GET", None, "/muster/v1/reports/{id}/evidence") => "package",
         ("GET", None, "/muster/v1/reports/{id}/compare/{other}") => "compare",
         ("GET", None, "/muster/v1/evidence-key") => "key",
+        ("GET", None, "/muster/v1/caller") => "caller",
         ("GET", None, "/muster/v1/reports") => "list",
         ("GET", None, "/muster/v1/reports/{id}/result") => "cover",
         ("GET", None, "/muster/v1/results" | "/muster/v1/sources" | "/muster/v1/snapshots") => "list",

@@ -152,6 +152,7 @@ fn rights_are_the_published_ones() {
                 Operation::ReadScheduledSearches | Operation::ManageScheduledSearches => {
                     matches!(scope, Scope::All | Scope::ScheduledSearchManage)
                 }
+                Operation::ReadCaller => true,
             };
             let users_only = matches!(
                 operation,
@@ -179,7 +180,8 @@ fn rights_are_the_published_ones() {
                     | Operation::ReadSavedSearches
                     | Operation::ManageSavedSearches
                     | Operation::ReadScheduledSearches
-                    | Operation::CountSearch => true,
+                    | Operation::CountSearch
+                    | Operation::ReadCaller => true,
                     Operation::ReadTasks | Operation::ReadHistory => level != UserLevel::User,
                     Operation::ListAccess => {
                         matches!(level, UserLevel::OrgAdmin | UserLevel::Helpdesk | UserLevel::ReportAdmin)
@@ -200,8 +202,10 @@ fn rights_are_the_published_ones() {
                     "{level:?} {scope:?} {operation:?}"
                 );
             }
-            let auditors =
-                matches!(operation, Operation::Start | Operation::ReadResult | Operation::Download);
+            let auditors = matches!(
+                operation,
+                Operation::Start | Operation::ReadResult | Operation::Download | Operation::ReadCaller
+            );
             for levels in [&[UserLevel::Auditor][..], &[UserLevel::OrgAdmin, UserLevel::Auditor], &[]] {
                 assert_eq!(
                     auditor(scope, levels).authorise(operation).is_ok(),
