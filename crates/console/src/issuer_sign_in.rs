@@ -17,8 +17,8 @@ use axum::response::Response;
 const BROWSER_COOKIE: &str = "__Host-muster-attempt";
 
 fn offered(console: &Console, name: &str) -> Result<OfferedIssuer, Problem> {
-    let all = console.issuers().offered().into_iter();
-    all.into_iter().find(|issuer| issuer.name == name).ok_or(Problem::NoSuchPage)
+    let mut all = console.issuers().offered().into_iter();
+    all.find(|issuer| issuer.name == name).ok_or(Problem::NoSuchPage)
 }
 
 /// Leads to the issuer.

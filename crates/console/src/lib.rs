@@ -26,12 +26,15 @@ mod form;
 mod identities;
 mod issuer_sign_in;
 mod issuers;
+mod link;
 mod live;
 mod look;
 mod new_run;
 mod page;
 mod preview;
 mod problem;
+mod question;
+mod reports;
 mod routes;
 mod run;
 mod runs;
@@ -44,6 +47,7 @@ mod sign_in;
 mod snapshots;
 mod state;
 mod tasks;
+mod verify;
 mod visitor;
 
 pub use issuers::{

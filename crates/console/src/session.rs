@@ -42,6 +42,13 @@ impl Session {
     }
 }
 
+impl Session {
+    /// Whether a page offers to cancel. The API decides.
+    pub(crate) fn may_cancel(&self) -> bool {
+        self.is_user && self.auditor.is_none() && self.has(&["sp:report:manage"])
+    }
+}
+
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Session").field("name", &self.name).finish_non_exhaustive()

@@ -68,6 +68,14 @@ rights! {
     ManageScheduledSearches;
     /// The right to be told who one is.
     ReadCaller;
+    /// The right to be told why an account belongs to its identity.
+    ExplainLink;
+    /// The right to compare snapshots.
+    CompareSnapshots;
+    /// The right to pin snapshots.
+    PinSnapshot;
+    /// The right to see clients, the audit trail, and how the installation is.
+    ReadAdministration;
 }
 
 /// A caller with the right `R`.

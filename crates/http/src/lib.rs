@@ -15,6 +15,7 @@
 
 mod access;
 mod access_tokens;
+mod administration;
 mod api_version;
 mod caller;
 mod client_secret;

@@ -34,7 +34,7 @@ fn source(run: &SourceRun) -> SourceDescription {
     }
 }
 
-fn snapshot(snapshot: &CataloguedSnapshot, counted: bool) -> SnapshotDescription {
+pub(crate) fn snapshot(snapshot: &CataloguedSnapshot, counted: bool) -> SnapshotDescription {
     let manifest = &snapshot.manifest;
     let bytes = || manifest.files.values().flat_map(|files| files.values()).map(|file| file.bytes).sum();
     SnapshotDescription {

@@ -14,7 +14,7 @@ use muster_reports::Reports;
 use muster_reports::ids::{ClientId, TenantId};
 use muster_reports::made::{Comparer, EvidenceMaker};
 use muster_reports::ports::{Clock, Credentials, FileOpener, Ids, Readiness};
-use muster_reports::service::{Notifications, SavedSearches, Schedules};
+use muster_reports::service::{Administration, Notifications, SavedSearches, Schedules};
 use std::sync::Arc;
 
 /// Everything that is joined into an [`AppState`].
@@ -27,6 +27,8 @@ pub struct Wiring {
     pub saved_searches: Arc<SavedSearches>,
     /// The use cases of notifications.
     pub notifications: Arc<Notifications>,
+    /// The use cases of administration.
+    pub administration: Arc<Administration>,
     /// Credentials of the token endpoint.
     pub credentials: Arc<dyn Credentials>,
     /// Published files.
@@ -111,6 +113,10 @@ impl AppState {
 
     pub(crate) fn saved_searches(&self) -> &SavedSearches {
         &self.0.wiring.saved_searches
+    }
+
+    pub(crate) fn administration(&self) -> &Administration {
+        &self.0.wiring.administration
     }
 
     pub(crate) fn notifications(&self) -> &Notifications {

@@ -21,7 +21,7 @@ use std::time::Duration;
 /// # Errors
 /// When an issuer's settings would trust too much, or its address cannot be one.
 pub fn external(settings: &Settings, tenant: &TenantId, dir: &Path) -> Result<ExternalIssuers> {
-    let one = |issuer| {
+    let one = |issuer: &Issuer| -> Result<ExternalIssuer> {
         let sign_in = sign_in(issuer, settings.console.public_url.as_deref(), dir)?;
         Ok(ExternalIssuer { sign_in, ..one(issuer, tenant, dir)? })
     };

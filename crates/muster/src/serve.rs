@@ -10,6 +10,7 @@ use crate::config::{AuditedDownloads, Settings};
 use crate::data_dir::{DataDir, Opening};
 use crate::failure::{Context, Failure, Result};
 use crate::ids::SystemIds;
+use crate::installation_facts::Facts;
 use crate::issuers::{self, ConsoleIssuers};
 use crate::metrics::Metrics;
 use crate::systemd;
@@ -26,7 +27,7 @@ use muster_reports::ports::{Clock, Ids, ReportRunner};
 use muster_reports::schedule::time_zone;
 use muster_reports::scheduled::RunAttempts;
 use muster_reports::{Catalogue, Reports, service};
-use muster_runs::{Copies, Lock, ResultExpiry, ResultFiles, ServiceReadiness, Swept};
+use muster_runs::{Copies, Inspections, Lock, ResultExpiry, ResultFiles, ServiceReadiness, Swept};
 use muster_worker::{Scheduler, SchedulerSettings, Stop, Worker, WorkerSettings};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -435,9 +436,16 @@ fn state(
         schedules: schedules.clone(),
     };
     let notifications = service::Notifications { reports: reports.clone(), store: data.store.clone() };
+    let administration = service::Administration {
+        reports: reports.clone(),
+        inspector: Arc::new(Inspections::new(engine.clone())),
+        credentials: data.store.clone(),
+        installation: Arc::new(Facts::of(data)?),
+    };
     Ok(AppState::new(Wiring {
         reports,
         notifications: Arc::new(notifications),
+        administration: Arc::new(administration),
         schedules,
         saved_searches: Arc::new(saved_searches),
         credentials: data.store.clone(),

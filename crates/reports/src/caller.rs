@@ -333,6 +333,14 @@ pub enum Operation {
     ManageScheduledSearches,
     /// Who the caller is.
     ReadCaller,
+    /// Why an account belongs to its identity.
+    ExplainLink,
+    /// What differs between two snapshots.
+    CompareSnapshots,
+    /// Keeping a snapshot from expiring, and letting it expire again.
+    PinSnapshot,
+    /// Clients, the audit trail, and how the installation is.
+    ReadAdministration,
 }
 
 /// What an operation asks of a caller.
@@ -375,7 +383,7 @@ const ACCESS_LISTERS: &[UserLevel] = &[UserLevel::OrgAdmin, UserLevel::Helpdesk,
 
 impl Operation {
     /// All operations.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 23] = [
         Self::Start,
         Self::ReadResult,
         Self::Download,
@@ -395,6 +403,10 @@ impl Operation {
         Self::ReadScheduledSearches,
         Self::ManageScheduledSearches,
         Self::ReadCaller,
+        Self::ExplainLink,
+        Self::CompareSnapshots,
+        Self::PinSnapshot,
+        Self::ReadAdministration,
     ];
 
     /// Its name in the audit trail.
@@ -419,6 +431,10 @@ impl Operation {
             Self::ReadScheduledSearches => "read_scheduled_searches",
             Self::ManageScheduledSearches => "manage_scheduled_searches",
             Self::ReadCaller => "read_caller",
+            Self::ExplainLink => "explain_link",
+            Self::CompareSnapshots => "compare_snapshots",
+            Self::PinSnapshot => "pin_snapshot",
+            Self::ReadAdministration => "read_administration",
         }
     }
 
@@ -452,6 +468,12 @@ impl Operation {
             Self::ReadScheduledSearches => Rule::of_users(SCHEDULED, &[]),
             Self::ManageScheduledSearches => Rule::of_users(SCHEDULED, STARTERS),
             Self::ReadCaller => Rule { auditors: true, ..Rule::of(&Scope::ALL, &[]) },
+            // It shows values of accounts and identities, as a search does.
+            Self::ExplainLink => Rule::of(SEARCH, STARTERS),
+            Self::CompareSnapshots => Rule::of(HISTORY, TASK_READERS),
+            Self::PinSnapshot | Self::ReadAdministration => {
+                Rule::of_users(&[Scope::All], &[UserLevel::OrgAdmin])
+            }
         }
     }
 }

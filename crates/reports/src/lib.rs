@@ -20,6 +20,7 @@ pub mod error;
 pub mod failpoint;
 pub mod history;
 pub mod ids;
+pub mod inspection;
 pub mod kind;
 pub mod made;
 pub mod message;

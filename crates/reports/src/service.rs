@@ -1,5 +1,6 @@
 //! The use cases: start, result, open, cancel. Rights are checked here, first, for every interface.
 
+mod administration;
 mod history;
 mod notifications;
 mod result_lives;
@@ -10,6 +11,7 @@ mod snapshots;
 mod start_checks;
 mod task_status;
 
+pub use administration::{AUDIT_PAGE_MAX, Administration, SeenTrail};
 pub use history::EventSpan;
 pub use notifications::{Notifications, not_failed};
 pub use saved_searches::{Execution, SavedSearches};

@@ -367,6 +367,12 @@ impl AuditTrail for MemoryStore {
         self.accepts_audit()
     }
 
+    async fn last_sequence(&self, tenant: &TenantId) -> Result<u64> {
+        let state = self.state();
+        let own = state.audit.iter().filter(|(record, _)| record.tenant == tenant.as_str());
+        Ok(own.map(|(record, _)| record.sequence).max().unwrap_or(0))
+    }
+
     async fn backlog(&self, tenant: &TenantId) -> Result<u64> {
         let backlogs = self.state().backlogs();
         let backlog = backlogs.into_iter().find(|backlog| backlog.tenant == *tenant);

@@ -12,6 +12,7 @@
 //! - Enumerations hold the published values only. Reading keeps an unknown value as `Other`, so
 //!   that a client does not break on a newer service; a service never writes `Other`.
 
+mod administration;
 mod aggregation;
 mod arguments;
 mod caller;
@@ -29,6 +30,11 @@ mod snapshot;
 mod task_status;
 mod token;
 
+pub use administration::{
+    AuditEventDescription, AuditTrailDescription, ClientDescription, DiskDescription,
+    InstallationDescription, IssuerDescription, KeyDescription, LimitDescription, LinkCandidate,
+    LinkExplanation, LinkNear, LinkRule, LinkVerdict, PinDetails, SnapshotComparison, SnapshotDifference,
+};
 pub use aggregation::{
     Aggregations, BucketAggregation, FilterAggregation, MetricAggregation, NestedAggregation,
     SearchAggregationSpecification, SubSearchAggregationSpecification,
@@ -73,8 +79,8 @@ pub use search::{
 };
 pub use snapshot::{SnapshotDescription, SourceDescription};
 pub use task_status::{
-    JsonPatchOperation, JsonPatchValue, LocalizedMessage, Target, TaskDefinitionSummary, TaskReturnDetails,
-    TaskStatus, TaskStatusMessage,
+    JsonPatchOperation, JsonPatchValue, LocalizedMessage, Target, TaskCounts, TaskDefinitionSummary,
+    TaskReturnDetails, TaskStatus, TaskStatusMessage,
 };
 pub use token::{OAuthError, OAuthErrorCode, TokenAnswer};
 

@@ -23,6 +23,9 @@ async fn nobody_sees_a_page_without_signing_in() {
         "/ui/sources",
         "/ui/snapshots",
         "/ui/administration",
+        "/ui/reports",
+        "/ui/reports/ACCOUNTS",
+        "/ui/verify",
         "/ui/live?of=runs",
     ] {
         let answer = browser.get(page).await;
@@ -140,6 +143,8 @@ async fn a_session_ends_when_it_is_idle_and_after_eight_hours() {
 async fn live_updates_do_not_keep_a_session_open() {
     let browser = Browser::signed_in().await;
     browser.stub.says("GET /task-status/v1", counted(&json!([]), 0));
+    let none = json!({"pending": 0, "running": 0, "success": 0, "warning": 0, "error": 0, "terminated": 0});
+    browser.stub.says("GET /muster/v1/task-counts", ok(&none));
     browser.wait(20 * 60);
     assert_eq!(browser.ask("GET", "/ui/runs", &[("hx-request", "true")], String::new()).await.status, 200);
     browser.wait(10 * 60);

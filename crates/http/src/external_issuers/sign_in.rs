@@ -223,12 +223,12 @@ impl SignIns {
         let mut address = safe_address("authorization_endpoint", &document.authorization_endpoint)?;
         address.query_pairs_mut().extend_pairs([
             ("response_type", "code"),
-            ("client_id", &settings.client_id),
-            ("redirect_uri", &settings.redirect),
-            ("scope", &scopes),
+            ("client_id", settings.client_id.as_str()),
+            ("redirect_uri", settings.redirect.as_str()),
+            ("scope", scopes.as_str()),
             ("state", attempt.state),
             ("nonce", attempt.nonce),
-            ("code_challenge", &challenge),
+            ("code_challenge", challenge.as_str()),
             ("code_challenge_method", "S256"),
         ]);
         if let Some(resource) = &settings.resource {
@@ -326,9 +326,9 @@ impl SignIn {
                 request = request.basic_auth(encoded(&settings.client_id), Some(encoded(secret)));
             }
             Some(secret) => {
-                form.extend([("client_id", settings.client_id.as_str()), ("client_secret", secret)])
+                form.extend([("client_id", settings.client_id.as_str()), ("client_secret", secret.as_str())])
             }
-            None => form.push(("client_id", &settings.client_id)),
+            None => form.push(("client_id", settings.client_id.as_str())),
         }
         // Only a status of 200 has tokens.
         let bytes = bounded_answer(request.form(&form), ANSWER_BYTES_MAX)

@@ -66,7 +66,7 @@ pub struct Created {
 
 /// The ids of the sources that a person gave by name or id. An unknown source is refused, because the client would see
 /// nothing.
-async fn sources(data: &DataDir, named: &[String]) -> Result<Vec<String>> {
+pub async fn sources(data: &DataDir, named: &[String]) -> Result<Vec<String>> {
     let mut known: Vec<(String, String)> = Vec::new();
     if !named.is_empty() {
         let registered = data.store.sources(&data.tenant).await?;

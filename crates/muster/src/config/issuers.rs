@@ -61,7 +61,8 @@ keys! {
         user_name_claims: Vec<String> = names(&["user_name", "preferred_username"]),
         /// Claims with a list of scopes: a list, or a text with spaces.
         scope_claims: Vec<String> = names(&["scope", "scp"]),
-        /// Claims with a list of user levels, in the same forms.
+        /// Claims with a list of user levels, in the same forms. A user with `AUDITOR` is refused: an issuer's token cannot
+        /// carry the limits of an auditor.
         level_claims: Vec<String> = names(&["levels", "authorities"]),
         /// Claims with a list of the ids of the sources whose rows the caller may see, in the same forms.
         /// Without such a claim the caller sees all rows; if it is null or empty, none.

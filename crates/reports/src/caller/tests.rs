@@ -129,7 +129,11 @@ fn rights_are_the_published_ones() {
     for operation in Operation::ALL {
         for scope in Scope::ALL {
             let scope_fits = match operation {
-                Operation::Search | Operation::CountSearch | Operation::AggregateSearch => {
+                Operation::PinSnapshot | Operation::ReadAdministration => scope == Scope::All,
+                Operation::Search
+                | Operation::CountSearch
+                | Operation::AggregateSearch
+                | Operation::ExplainLink => {
                     matches!(scope, Scope::All | Scope::SearchRead)
                 }
                 Operation::ReadResult | Operation::Download | Operation::ReadSchedules => {
@@ -141,7 +145,7 @@ fn rights_are_the_published_ones() {
                 Operation::ReadTasks => {
                     matches!(scope, Scope::All | Scope::TaskManagementRead | Scope::TaskManagementWrite)
                 }
-                Operation::ReadHistory | Operation::ListAccess => {
+                Operation::ReadHistory | Operation::ListAccess | Operation::CompareSnapshots => {
                     matches!(scope, Scope::All | Scope::IdentityHistoryRead | Scope::IdentityHistoryManage)
                 }
                 Operation::UpdateTask => matches!(scope, Scope::All | Scope::TaskManagementWrite),
@@ -163,6 +167,8 @@ fn rights_are_the_published_ones() {
                     | Operation::ExecuteSavedSearch
                     | Operation::ReadScheduledSearches
                     | Operation::ManageScheduledSearches
+                    | Operation::PinSnapshot
+                    | Operation::ReadAdministration
             );
             assert_eq!(
                 caller(scope, None).authorise(operation).is_ok(),
@@ -182,7 +188,10 @@ fn rights_are_the_published_ones() {
                     | Operation::ReadScheduledSearches
                     | Operation::CountSearch
                     | Operation::ReadCaller => true,
-                    Operation::ReadTasks | Operation::ReadHistory => level != UserLevel::User,
+                    Operation::ReadTasks | Operation::ReadHistory | Operation::CompareSnapshots => {
+                        level != UserLevel::User
+                    }
+                    Operation::PinSnapshot | Operation::ReadAdministration => level == UserLevel::OrgAdmin,
                     Operation::ListAccess => {
                         matches!(level, UserLevel::OrgAdmin | UserLevel::Helpdesk | UserLevel::ReportAdmin)
                     }
@@ -192,6 +201,7 @@ fn rights_are_the_published_ones() {
                     | Operation::ManageSchedules
                     | Operation::AggregateSearch
                     | Operation::ExecuteSavedSearch
+                    | Operation::ExplainLink
                     | Operation::ManageScheduledSearches => {
                         !matches!(level, UserLevel::Helpdesk | UserLevel::User)
                     }

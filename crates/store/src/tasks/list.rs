@@ -10,14 +10,16 @@
 
 use crate::failure::failed;
 use crate::rows;
-use crate::session::{Sql, Value, values};
+use crate::session::{Read, Row, Sql, Value, values};
 use crate::store::Store;
 use chrono::DateTime;
 use muster_reports::caller::{DataScope, Period};
 use muster_reports::error::Result;
 use muster_reports::ids::{ReportId, SourceId, TaskId, TenantId};
+use muster_reports::task::TaskState;
 use muster_reports::task_list::{TaskOrder, TaskPage, VisibleTasks};
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// Bytes of the conditions of one kind.
 const CONDITION_BYTES_MAX: usize = 1_024 * 1_024;
@@ -83,6 +85,10 @@ macro_rules! listing {
 
 pub(super) const LAST_FIRST: Sql = listing!(" ORDER BY created DESC, seq DESC LIMIT $11 OFFSET $12");
 pub(super) const FIRST_FIRST: Sql = listing!(" ORDER BY created, seq LIMIT $11 OFFSET $12");
+const COUNTS: Sql = Sql {
+    sqlite: concat!("SELECT state, count(*) AS total", sqlite_conditions!(), " GROUP BY state"),
+    postgres: concat!("SELECT state, count(*) AS total", postgres_conditions!(), " GROUP BY state"),
+};
 pub(super) const COUNT: Sql = Sql {
     sqlite: concat!("SELECT count(*) AS total", sqlite_conditions!()),
     postgres: concat!("SELECT count(*) AS total", postgres_conditions!()),
@@ -132,6 +138,24 @@ impl Conditions {
     }
 }
 
+impl Conditions {
+    /// The values of the statements, up to the conditions.
+    fn values<'v>(&'v self, tenant: &'v TenantId, wanted: &VisibleTasks) -> [Value<'v>; 10] {
+        *values![
+            tenant.as_str(),
+            rows::micros(wanted.since),
+            self.ids.as_deref(),
+            self.states.as_deref(),
+            self.requesters.as_deref(),
+            self.arguments.as_deref(),
+            self.scope.as_deref(),
+            self.reports.as_deref(),
+            rows::micros(self.period.from),
+            rows::micros(self.period.to),
+        ]
+    }
+}
+
 fn json<T: Serialize>(value: &T) -> Result<String> {
     rows::to_json("a condition of a list", value, CONDITION_BYTES_MAX)
 }
@@ -162,23 +186,28 @@ fn about<'a>(
     Ok(parts)
 }
 
+/// Counts the tasks of a list by their state.
+pub(super) async fn counts(
+    store: &Store,
+    tenant: &TenantId,
+    wanted: &VisibleTasks,
+) -> Result<BTreeMap<TaskState, u64>> {
+    let conditions = Conditions::of(wanted)?;
+    let counted = |row: &Row| -> Read<(TaskState, u64)> {
+        Ok((rows::task_state(row)?, row.integer("total")?.cast_unsigned()))
+    };
+    let found = store.read(COUNTS, &conditions.values(tenant, wanted)).await;
+    found
+        .and_then(|rows| rows.iter().map(counted).collect())
+        .map_err(|error| failed("count the tasks of a list", error))
+}
+
 /// Reads part of a list, and counts all of it where that is wanted.
 pub(super) async fn list(store: &Store, tenant: &TenantId, wanted: &VisibleTasks) -> Result<TaskPage> {
     let wrong = |error| failed("read a list of tasks", error);
     let query = &wanted.query;
     let conditions = Conditions::of(wanted)?;
-    let conditions: &[Value<'_>; 10] = values![
-        tenant.as_str(),
-        rows::micros(wanted.since),
-        conditions.ids.as_deref(),
-        conditions.states.as_deref(),
-        conditions.requesters.as_deref(),
-        conditions.arguments.as_deref(),
-        conditions.scope.as_deref(),
-        conditions.reports.as_deref(),
-        rows::micros(conditions.period.from),
-        rows::micros(conditions.period.to),
-    ];
+    let conditions = conditions.values(tenant, wanted);
     let statement = match query.order {
         TaskOrder::LastFirst => LAST_FIRST,
         TaskOrder::FirstFirst => FIRST_FIRST,
@@ -187,7 +216,7 @@ pub(super) async fn list(store: &Store, tenant: &TenantId, wanted: &VisibleTasks
     let found = store.read(statement, &[&conditions[..], &part].concat()).await;
     let tasks = found.and_then(|rows| rows.iter().map(rows::task).collect()).map_err(wrong)?;
     let total = if query.counted {
-        let found = store.read_first(COUNT, conditions).await;
+        let found = store.read_first(COUNT, &conditions).await;
         let total = found.and_then(|row| row.map_or(Ok(0), |row| row.integer("total"))).map_err(wrong)?;
         Some(total.cast_unsigned())
     } else {

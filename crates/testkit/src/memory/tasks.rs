@@ -12,8 +12,8 @@ use muster_reports::ports::{Cancelled, LeaseState, ResultOrder, Started, TaskSto
 use muster_reports::task::{
     AttemptEnd, Claim, Lease, NewTask, Progress, SHORT_RUN, Task, TaskState, place_in_line,
 };
-use muster_reports::task_list::{TaskOrder, TaskPage, VisibleTasks};
-use std::collections::HashSet;
+use muster_reports::task_list::{TaskOrder, TaskPage, TaskQuery, VisibleTasks};
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 /// Most messages of a task, without the note on omitted ones and the errors that end the task.
@@ -341,6 +341,16 @@ impl TaskStore for MemoryStore {
             ResultOrder::CreatedLast => tasks.max_by_key(|(at, t)| (Some(t.created), t.created, *at)),
         };
         Ok(first.map(|(_, t)| t.clone()))
+    }
+
+    async fn counts(&self, tenant: &TenantId, wanted: &VisibleTasks) -> Result<BTreeMap<TaskState, u64>> {
+        let query = TaskQuery { limit: u32::MAX, offset: 0, ..wanted.query.clone() };
+        let page = self.list(tenant, &VisibleTasks { query, ..wanted.clone() }).await?;
+        let mut counts = BTreeMap::new();
+        for task in page.tasks {
+            *counts.entry(task.state).or_default() += 1;
+        }
+        Ok(counts)
     }
 
     async fn list(&self, tenant: &TenantId, wanted: &VisibleTasks) -> Result<TaskPage> {
