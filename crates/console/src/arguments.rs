@@ -13,6 +13,10 @@ pub(crate) enum Form {
     YesNo,
     /// A line of text.
     Line,
+    /// A whole number.
+    Number,
+    /// A day.
+    Day,
     /// Several lines.
     Lines,
     /// One of the choices.
@@ -109,8 +113,12 @@ pub(crate) fn fields(
 
 fn field(argument: &ArgumentDescription, sources: &[SourceChoice], given: &Fields, refused: &str) -> Field {
     let (name, kind) = (argument.name.as_str(), argument.kind.as_str());
-    let default = argument.default.as_str().unwrap_or_default();
-    let value = if given.has(name) { given.text(name) } else { default };
+    let default = match &argument.default {
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.to_string(),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => String::new(),
+    };
+    let value = if given.has(name) { given.text(name) } else { &default };
     let chosen = |choice: &str| given.texts(name).any(|text| text == choice);
     let allowed = argument.allowed.as_deref().unwrap_or_default();
     let (form, choices) = match kind {
@@ -146,6 +154,8 @@ fn field(argument: &ArgumentDescription, sources: &[SourceChoice], given: &Field
             (Form::Choose, choices.collect())
         }
         "query" => (Form::Query, Vec::new()),
+        "integer" => (Form::Number, Vec::new()),
+        "date" => (Form::Day, Vec::new()),
         _ => (Form::Line, Vec::new()),
     };
     let several = given.texts(name).filter(|text| !text.is_empty()).collect::<Vec<_>>().join("\n");
@@ -156,7 +166,13 @@ fn field(argument: &ArgumentDescription, sources: &[SourceChoice], given: &Field
         value: if form == Form::Lines { several } else { value.to_owned() },
         form,
         // Definitions mark literals as Markdown does.
-        meaning: argument.meaning.replace('`', ""),
+        meaning: match form {
+            Form::Number | Form::Day => format!("{} Expected: {}.", argument.meaning, argument.expected),
+            Form::YesNo | Form::Line | Form::Lines | Form::Choose | Form::Check | Form::Query => {
+                argument.meaning.clone()
+            }
+        }
+        .replace('`', ""),
         required: argument.required,
         choices,
         error: if is_meant { refused.to_owned() } else { String::new() },
@@ -182,6 +198,10 @@ pub(crate) fn values(
                 let texts = given.texts(&argument.name).flat_map(str::lines).map(str::trim);
                 let texts: Vec<_> = texts.filter(|text| !text.is_empty()).map(Value::from).collect();
                 (!texts.is_empty()).then(|| Value::from(texts))
+            }
+            "integer" if !text.is_empty() => {
+                // What is no number is sent as it is, so that the service says what it expects.
+                Some(text.parse::<i64>().map_or_else(|_| Value::from(text), Value::from))
             }
             "source_name" if follows(argument, arguments, sources) => {
                 let ids = arguments.iter().filter(|other| is_source(&other.kind));
@@ -291,6 +311,24 @@ mod tests {
         let (closed, open) = (shown("query=a&formulaGuard="), shown("formulaGuard=off"));
         assert_eq!((closed.own.len(), closed.common.len()), (1, 1));
         assert!(!closed.is_open && open.is_open);
+    }
+
+    #[test]
+    fn numbers_and_days_have_fields_of_their_own() {
+        let days = ArgumentDescription {
+            default: json!(90),
+            expected: "a whole number from 1 to 3650".into(),
+            ..argument("days", "integer")
+        };
+        let arguments = [days, argument("since", "date")];
+        let shown = fields(&arguments, &[], &Fields::default(), "").own;
+        assert_eq!((shown[0].form, shown[0].value.as_str()), (Form::Number, "90"));
+        assert!(shown[0].meaning.ends_with("Expected: a whole number from 1 to 3650."));
+        assert_eq!((shown[1].form, shown[1].value.as_str()), (Form::Day, ""));
+        let given = |text: &str| Value::from(values(&arguments, &[], &Fields::read(text)));
+        assert_eq!(given("days=30&since=2026-03-31"), json!({"days": 30, "since": "2026-03-31"}));
+        assert_eq!(given("days=many&since="), json!({"days": "many"}));
+        assert_eq!(given("days=&since="), json!({}));
     }
 
     #[test]

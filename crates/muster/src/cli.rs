@@ -20,7 +20,10 @@ pub use service::{DoctorArgs, EnvCommand, LoginArgs, Service};
 pub use source::{InitArgs, MirrorArgs, SourceCommand};
 
 use crate::output::OutputFormat;
+use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use muster_reports::caller::UserLevel;
+use refresh::moment;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -263,9 +266,14 @@ pub enum ClientCommand {
 Examples:
   muster client create --kind user --name ada.lovelace --level ORG_ADMIN --scope sp:scopes:all
   muster client create --kind application --name nightly-export --scope sp:report:manage
+  muster client create --name kim.audit --level auditor --reports ACCOUNTS,IDENTITIES \\
+    --from 2025-01-01 --to 2025-12-31 --ends 2026-03-31
+
+An AUDITOR reads and downloads results of the named reports, made from snapshots of the period, until
+the end; with --scope sp:report:manage he starts these reports, too, and nothing else.
 
 Levels: ORG_ADMIN, CERT_ADMIN, REPORT_ADMIN, ROLE_ADMIN, ROLE_SUBADMIN, SOURCE_ADMIN,
-SOURCE_SUBADMIN, HELPDESK, USER. Scopes: sp:scopes:all, sp:report:manage, sp:report:read,
+SOURCE_SUBADMIN, HELPDESK, USER, AUDITOR. Scopes: sp:scopes:all, sp:report:manage, sp:report:read,
 sp:search:read, idn:task-management:write, idn:task-management:read, sp:saved-search:manage,
 sp:saved-search:read, sp:scheduled-search:manage, idn:identity-history:manage,
 idn:identity-history:read.")]
@@ -288,18 +296,31 @@ Examples:
 /// `client create`
 #[derive(Debug, Args)]
 pub struct ClientCreateArgs {
-    /// `user`: a personal access token, may cancel; `application`: may not
-    #[arg(long, value_enum)]
-    pub kind: ClientKind,
+    /// `user`: a personal access token, may cancel; `application`: may not [default with --level: user]
+    #[arg(long, value_enum, required_unless_present = "levels")]
+    pub kind: Option<ClientKind>,
     /// The user's name, or what the application is for
     #[arg(long)]
     pub name: String,
     /// A user level; may be repeated
-    #[arg(long = "level", value_name = "LEVEL")]
-    pub levels: Vec<muster_reports::caller::UserLevel>,
-    /// A scope; may be repeated
-    #[arg(long = "scope", value_name = "SCOPE", required = true)]
+    #[arg(long = "level", value_name = "LEVEL", value_parser = level)]
+    pub levels: Vec<UserLevel>,
+    /// A scope; may be repeated. Needed for all but auditors [default for them: sp:report:read]
+    #[arg(long = "scope", value_name = "SCOPE")]
     pub scopes: Vec<muster_reports::caller::Scope>,
+    /// Of an auditor: the first day (in UTC) or time of the snapshots that he may see
+    #[arg(long, value_name = "DATE", value_parser = first_moment)]
+    pub from: Option<DateTime<Utc>>,
+    /// Of an auditor: the last day (in UTC) or time of these snapshots
+    #[arg(long, value_name = "DATE", value_parser = moment)]
+    pub to: Option<DateTime<Utc>>,
+    /// Of an auditor: the reports that he may see, by report type or definition id, with commas between them; may be
+    /// repeated
+    #[arg(long = "reports", value_name = "REPORT", value_delimiter = ',')]
+    pub reports: Vec<String>,
+    /// Of an auditor: the last day (in UTC), or the time, of his access
+    #[arg(long, value_name = "DATE", value_parser = moment)]
+    pub ends: Option<DateTime<Utc>>,
     /// The identity id of the user [default: a fresh one]
     #[arg(long, value_name = "ID")]
     pub identity_id: Option<String>,
@@ -322,6 +343,19 @@ pub enum ClientKind {
     User,
     /// An application client.
     Application,
+}
+
+/// A user level, in any case.
+fn level(text: &str) -> Result<UserLevel, String> {
+    text.to_ascii_uppercase().parse()
+}
+
+/// As [`moment`], but a date means its begin.
+fn first_moment(text: &str) -> Result<DateTime<Utc>, String> {
+    match text.parse::<NaiveDate>() {
+        Ok(date) => Ok(date.and_time(NaiveTime::MIN).and_utc()),
+        Err(_) => moment(text),
+    }
 }
 
 /// `search`

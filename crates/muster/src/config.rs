@@ -20,7 +20,7 @@ mod layers;
 pub use audit::{AuditedDownloads, KafkaProperties};
 pub use byte_size::ByteSize;
 pub use guards::Guards;
-pub use issuers::{Callers, Issuer};
+pub use issuers::{Callers, Issuer, SignInToken};
 pub use layers::{Effective, Given};
 
 use declared::{keys, settings};
@@ -90,6 +90,9 @@ settings! {
         idle_s: u64 = 1_800,
         /// A session ends this long after its sign-in, or earlier with its access token.
         longest_s: u64 = 28_800,
+        /// The address at which browsers reach the service, such as `https://muster.example.com`. Issuers lead people back
+        /// to it.
+        public_url: Option<String> = None,
     }
 
     /// Where data is kept.

@@ -49,6 +49,7 @@ use std::sync::Arc;
 use token_keys::TokenKeyFiles;
 
 pub use folder::private_dir as make_private;
+pub use folder::secret as secret_text;
 pub use installation::MARK;
 
 /// The folder of the keys.
@@ -229,6 +230,11 @@ impl DataDir {
         Ok(ResultFiles::open(self.results_dir())?)
     }
 
+    /// Folder of the service's keys.
+    pub fn keys_dir(&self) -> Result<PathBuf> {
+        keys_dir(&self.shared)
+    }
+
     /// The key under which client secrets are kept.
     pub fn secret_key(&self) -> Result<SecretKey> {
         Ok(SecretKey::new(key(&self.shared, "secrets.key")?))
@@ -328,6 +334,14 @@ fn key(shared: &Path, name: &str) -> Result<keys::Key> {
 
 fn keys_dir(shared: &Path) -> Result<PathBuf> {
     folder::own_inside(&shared.join(KEYS))
+}
+
+/// Until when the key before another one checks, which its file says; `None` where there is no file.
+///
+/// # Errors
+/// When the file is damaged, or others may read it.
+pub fn previous_key_until(path: &Path) -> Result<Option<DateTime<Utc>>> {
+    Ok(keys::previous(path)?.map(|(_, until)| until))
 }
 
 /// The key that seals the audit trail, in a folder of keys; none is made.

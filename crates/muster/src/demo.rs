@@ -208,6 +208,7 @@ fn demo_user() -> NewClient {
             id: SystemIds.fresh(),
             name: "demo.admin".into(),
             levels: vec![UserLevel::OrgAdmin],
+            audit: None,
         }),
         scopes: vec![Scope::All],
         data_scope: DataScope::Everything,

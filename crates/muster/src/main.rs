@@ -16,6 +16,7 @@ mod documents;
 mod environments;
 mod failure;
 mod ids;
+mod installation_facts;
 mod issuers;
 mod metrics;
 mod output;

@@ -10,7 +10,8 @@ use crate::config::{AuditedDownloads, Settings};
 use crate::data_dir::{DataDir, Opening};
 use crate::failure::{Context, Failure, Result};
 use crate::ids::SystemIds;
-use crate::issuers;
+use crate::installation_facts::Facts;
+use crate::issuers::{self, ConsoleIssuers};
 use crate::metrics::Metrics;
 use crate::systemd;
 use chrono::TimeDelta;
@@ -26,7 +27,9 @@ use muster_reports::ports::{Clock, Ids, ReportRunner};
 use muster_reports::schedule::time_zone;
 use muster_reports::scheduled::RunAttempts;
 use muster_reports::{Catalogue, Reports, service};
-use muster_runs::{Copies, CustomDefinitions, Lock, ResultExpiry, ResultFiles, ServiceReadiness, Swept};
+use muster_runs::{
+    Copies, CustomDefinitions, Inspections, Lock, ResultExpiry, ResultFiles, ServiceReadiness, Swept,
+};
 use muster_worker::{Scheduler, SchedulerSettings, Stop, Worker, WorkerSettings};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -193,9 +196,10 @@ impl Service {
         };
         let mut parts = JoinSet::new();
         let grace = limits.grace;
+        let issuers = Arc::new(ConsoleIssuers(state.sign_ins()));
         let api = muster_http::router(state);
         let router = match settings.console.enabled {
-            true => with_console(api, console(settings, sign_in, stopping.clone())),
+            true => with_console(api, console(settings, issuers, sign_in, stopping.clone())),
             false => api,
         };
         parts.spawn(connections::serve(listener, transport, router, limits.clone(), stopping.clone()));
@@ -270,6 +274,7 @@ const YEAR_S: i64 = 365 * 24 * 3_600;
 /// What the console is made with.
 fn console(
     settings: &Settings,
+    issuers: Arc<ConsoleIssuers>,
     one_time: Option<OneTimeSignIn>,
     stopping: CancellationToken,
 ) -> ConsoleSettings {
@@ -282,6 +287,7 @@ fn console(
         // A page asks the API several times.
         page_timeout: Duration::from_millis(settings.server.request_timeout_ms.saturating_mul(2)),
         stopping,
+        issuers,
         one_time,
     }
 }
@@ -442,10 +448,17 @@ fn state(
         }),
     };
     let notifications = service::Notifications { reports: reports.clone(), store: data.store.clone() };
+    let administration = service::Administration {
+        reports: reports.clone(),
+        inspector: Arc::new(Inspections::new(engine.clone())),
+        credentials: data.store.clone(),
+        installation: Arc::new(Facts::of(data)?),
+    };
     Ok(AppState::new(Wiring {
         reports,
         definitions: Arc::new(definitions),
         notifications: Arc::new(notifications),
+        administration: Arc::new(administration),
         schedules,
         saved_searches: Arc::new(saved_searches),
         credentials: data.store.clone(),
@@ -463,7 +476,7 @@ fn state(
         clock: Arc::new(SystemClock),
         ids: Arc::new(SystemIds),
         issuer: data.token_issuer()?,
-        external_issuers: issuers::external(&auth.issuers, &data.tenant, data.dir())?,
+        external_issuers: issuers::external(&data.settings, &data.tenant, data.dir())?,
         secret_key: data.secret_key()?,
         settings: muster_http::Settings {
             org: tenant.org.clone(),

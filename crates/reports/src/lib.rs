@@ -21,6 +21,7 @@ pub mod error;
 pub mod failpoint;
 pub mod history;
 pub mod ids;
+pub mod inspection;
 pub mod kept_definition;
 pub mod kind;
 pub mod made;

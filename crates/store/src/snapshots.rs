@@ -10,6 +10,7 @@ use crate::store::Store;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use muster_reports::audit::AuditEvent;
+use muster_reports::caller::Period;
 use muster_reports::error::{Error, Result};
 use muster_reports::failpoint::{Failpoint, reached};
 use muster_reports::ids::{SnapshotId, TenantId};
@@ -105,11 +106,19 @@ impl SnapshotCatalogue for Store {
             .map_err(|error| failed("read a snapshot", error))
     }
 
-    async fn catalogued(&self, tenant: &TenantId, limit: u32) -> Result<Vec<CataloguedSnapshot>> {
+    async fn catalogued(
+        &self,
+        tenant: &TenantId,
+        period: Option<Period>,
+        limit: u32,
+    ) -> Result<Vec<CataloguedSnapshot>> {
+        let (from, to) = period
+            .map_or((i64::MIN, i64::MAX), |period| (rows::micros(period.from), rows::micros(period.to)));
         let found = self
             .read(
-                "SELECT * FROM snapshots WHERE tenant = $1 ORDER BY seq DESC LIMIT $2",
-                values![tenant.as_str(), i64::from(limit)],
+                "SELECT * FROM snapshots WHERE tenant = $1 AND created BETWEEN $2 AND $3
+                 ORDER BY seq DESC LIMIT $4",
+                values![tenant.as_str(), from, to, i64::from(limit)],
             )
             .await;
         found
@@ -221,10 +230,7 @@ impl Store {
                 }
             }
         }
-        places
-            .iter()
-            .map(|place| manifests.get(place).cloned().ok_or(sqlx::Error::RowNotFound))
-            .collect()
+        places.iter().map(|place| manifests.get(place).cloned().ok_or(sqlx::Error::RowNotFound)).collect()
     }
 }
 

@@ -39,7 +39,7 @@ pub struct RefreshArgs {
 }
 
 /// A time in whole milliseconds, as the clock gives it, or a date, which means the end of that day in UTC.
-fn moment(text: &str) -> Result<DateTime<Utc>, String> {
+pub(super) fn moment(text: &str) -> Result<DateTime<Utc>, String> {
     match text.parse() {
         Ok(AsOf::Moment(moment)) => Ok(moment.duration_trunc(TimeDelta::milliseconds(1)).unwrap_or(moment)),
         Ok(AsOf::Snapshot(_)) | Err(_) => {

@@ -56,7 +56,8 @@ fn type_words(key: &Key) -> &'static str {
         "SocketAddr" | "Option<SocketAddr>" => "address and port",
         "Option<PostgresUrl>" => "URL",
         "PathBuf" | "Option<PathBuf>" => "path",
-        "AuditedDownloads" | "Callers" | "CsvHeader" | "LogFormat" | "MailTls" | "PdfPaper" => "word",
+        "AuditedDownloads" | "Callers" | "CsvHeader" | "LogFormat" | "MailTls" | "PdfPaper"
+        | "SignInToken" => "word",
         "Option<Vec<PathBuf>>" => "list of paths",
         "Vec<String>" => "list of texts",
         "Vec<SignatureAlgorithm>" => "list of words",

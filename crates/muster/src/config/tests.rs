@@ -226,10 +226,40 @@ fn issuers_that_trust_too_much_or_too_little_are_refused() {
         (format!("{ISSUER}tenants = {{ a = \"x\" }}\n"), "\"x\": expected \"default\""),
         (format!("{ISSUER}callers = \"claim\"\n"), "callers: claim: expected application_claim"),
         (format!("{ISSUER}application_claim = \"a\"\n"), "it counts only with callers"),
+        (format!("{ISSUER}sign_in_secret_file = \"a\"\n"), "it counts only with sign_in_client"),
+        (
+            format!("{ISSUER}sign_in_client = \"a\"\nsign_in_scopes = [\"profile\"]\n"),
+            "sign_in_scopes: openid is missing",
+        ),
+        (
+            format!("{ISSUER}sign_in_client = \"a\"\nsign_in_token = \"identity\"\n"),
+            "sign_in_token: identity: expected sign_in_client among audience",
+        ),
     ] {
         let refusal = refusal(Some(&changed), &[]);
         assert!(refusal.starts_with("DIR/muster.toml: auth.issuers"), "{refusal}");
         assert!(refusal.contains(expected), "{expected}: {refusal}");
+    }
+}
+
+#[test]
+fn signing_in_needs_an_address_to_come_back_to() {
+    let with = |url: &str| format!("{ISSUER}sign_in_client = \"muster\"\n{url}");
+    let absent = refusal(Some(&with("")), &[]);
+    assert!(
+        absent.contains("console.public_url: absent: expected it, because people sign in at \"corp\""),
+        "{absent}"
+    );
+    for url in ["muster.example.com", "https://", "https://muster.example.com/", "https://a@b"] {
+        let refused = refusal(Some(&with(&format!("[console]\npublic_url = \"{url}\"\n"))), &[]);
+        assert!(
+            refused.contains("console.public_url") && refused.contains("expected https://host"),
+            "{refused}"
+        );
+    }
+    for url in ["https://muster.example.com", "http://127.0.0.1:8080"] {
+        let (loaded, _dir) = load(Some(&with(&format!("[console]\npublic_url = \"{url}\"\n"))), &[], &[]);
+        assert_eq!(loaded.unwrap().settings.console.public_url.as_deref(), Some(url));
     }
 }
 
