@@ -115,8 +115,12 @@ pub(crate) fn security(operation: Operation) -> Vec<SecurityRequirement> {
             Scope::IdentityHistoryRead,
             Scope::IdentityHistoryManage,
         ];
-        let enough = scopes.into_iter().filter(|scope| caller(*scope).authorise(operation).is_ok());
-        (scheme, enough.map(Scope::as_str).collect::<Vec<_>>())
+        let is_enough = |scope: &Scope| caller(*scope).authorise(operation).is_ok();
+        let mut enough: Vec<_> = scopes.into_iter().filter(is_enough).collect();
+        if enough.is_empty() && is_enough(&Scope::All) {
+            enough.push(Scope::All);
+        }
+        (scheme, enough.into_iter().map(Scope::as_str).collect::<Vec<_>>())
     });
     let possible = requirements.filter(|(_, scopes)| !scopes.is_empty());
     possible.map(|(scheme, scopes)| SecurityRequirement::new(scheme, scopes)).collect()

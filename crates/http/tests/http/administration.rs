@@ -120,7 +120,7 @@ async fn the_audit_trail_is_read_from_its_end() {
     let trail = get(&world, "/muster/v1/audit-events?limit=4").await;
     assert_eq!((trail["last"].as_u64(), sequences(&trail)), (Some(6), vec![6, 5, 4, 3]));
     let newest = &trail["events"][0];
-    assert_eq!((&newest["operation"], &newest["about"]), (&json!("ended"), &json!("Account Report")));
+    assert_eq!((&newest["operation"], &newest["about"]), (&json!("ended"), &json!("Account Export")));
     assert_eq!(newest["hash"].as_str().unwrap().len(), 64);
     let before = get(&world, "/muster/v1/audit-events?limit=4&before=3").await;
     assert_eq!(sequences(&before), [2, 1]);

@@ -114,7 +114,8 @@ async fn what_is_wrong_with_a_definition_is_said_and_nothing_is_kept() {
 #[tokio::test]
 async fn callers_with_a_data_scope_add_nothing() {
     let world = World::new().await;
-    let user = UserIdentity { id: "s".into(), name: "sam".into(), levels: vec![UserLevel::OrgAdmin] };
+    let user =
+        UserIdentity { id: "s".into(), name: "sam".into(), levels: vec![UserLevel::OrgAdmin], audit: None };
     let scope = DataScope::of_sources([build::SOURCE]).unwrap();
     let sam = Caller { user: Some(user), data_scope: scope, ..user_as("client-of-sam") };
     world.credential(sam.clone(), true).await;

@@ -24,7 +24,7 @@ pub async fn run(command: &ClientCommand, settings: &Settings, output: Output) -
         ClientCommand::Create(args) => {
             let data = DataDir::open_or_make(settings).await?;
             let sources = sources(&data, &args.sources).await?;
-            let catalogue = data.catalogue()?;
+            let catalogue = data.catalogue().await?;
             json(&create(&data, NewClient::from_args(args, &sources, &catalogue)?).await?)
         }
         ClientCommand::List => list(&DataDir::open(settings).await?, output).await,

@@ -28,13 +28,17 @@ pub struct Definitions {
 }
 
 impl Definitions {
-    /// The newest version of each report that is kept, by id.
+    /// The newest version of each report that is kept, by id. An auditor sees the named ones.
     ///
     /// # Errors
     /// `Forbidden`.
     pub async fn list(&self, caller: &Caller) -> Result<Vec<KeptDefinition>> {
-        caller.authorise(Operation::ReadResult)?;
-        self.store.definitions(&caller.tenant).await
+        self.reports.authorise(caller, Operation::ReadResult)?;
+        let mut kept = self.store.definitions(&caller.tenant).await?;
+        if let Some(limits) = caller.auditor() {
+            kept.retain(|definition| limits.reports.contains(&definition.id));
+        }
+        Ok(kept)
     }
 
     /// The versions of a report that is not removed, the newest first.
@@ -42,7 +46,10 @@ impl Definitions {
     /// # Errors
     /// `Forbidden`; `NotFound`.
     pub async fn versions(&self, caller: &Caller, id: &ReportId) -> Result<Vec<KeptDefinition>> {
-        caller.authorise(Operation::ReadResult)?;
+        self.reports.authorise(caller, Operation::ReadResult)?;
+        if caller.auditor().is_some_and(|limits| !limits.reports.contains(id)) {
+            return Err(absent(id));
+        }
         let versions = self.store.definition_versions(&caller.tenant, id).await?;
         match versions.first() {
             Some(newest) if newest.removed.is_none() => Ok(versions),
@@ -55,7 +62,7 @@ impl Definitions {
     /// # Errors
     /// `Forbidden`.
     pub async fn check(&self, caller: &Caller, text: &str) -> Result<Vec<DefinitionFault>> {
-        authorise(caller)?;
+        may_manage(caller)?;
         Ok(self.custom.check(text).await?.1)
     }
 
@@ -64,7 +71,7 @@ impl Definitions {
     /// # Errors
     /// `Forbidden`; `Invalid` with what is wrong with the text, or with its version.
     pub async fn add(&self, caller: &Caller, text: &str) -> Result<(KeptDefinition, Addition)> {
-        authorise(caller)?;
+        may_manage(caller)?;
         let (definition, faults) = self.custom.check(text).await?;
         let definition = definition.filter(|_| faults.is_empty()).ok_or_else(|| refused(&faults))?;
         let kept = KeptDefinition {
@@ -86,7 +93,7 @@ impl Definitions {
     /// # Errors
     /// `Forbidden`; `NotFound`.
     pub async fn remove(&self, caller: &Caller, id: &ReportId) -> Result<()> {
-        authorise(caller)?;
+        may_manage(caller)?;
         let event = self.event(caller, id, "definition removed".to_owned());
         if !self.store.remove_definition(id, self.reports.clock.now(), &event).await? {
             return Err(absent(id));
@@ -105,7 +112,7 @@ pub fn added(definition: &ReportDefinition) -> String {
     format!("definition added, version {}, sha-256 {}", definition.version, definition.digest)
 }
 
-fn authorise(caller: &Caller) -> Result<()> {
+fn may_manage(caller: &Caller) -> Result<()> {
     caller.authorise(Operation::ManageDefinitions)?;
     match caller.scope() {
         DataScope::Everything => Ok(()),
