@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::columns::TypedReader;
 use crate::definition::SourceDefinition;
 use crate::documents::DocumentReader;
 use crate::reader::{ReadError, RecordReader};
@@ -38,7 +39,10 @@ pub fn open_source_after(
     cursor: Option<&str>,
 ) -> Result<Box<dyn RecordReader>, ReadError> {
     let opening = Opening { base_dir, environment, cursor };
-    definition.reader.settings().open(definition.named_columns(), &opening)
+    let reader = definition.reader.settings().open(definition.named_columns(), &opening)?;
+    let dates = definition.profile.as_ref().map(|profile| profile.dates.clone()).unwrap_or_default();
+    let place = definition.reader.settings().counts();
+    Ok(TypedReader::around(reader, definition.account_columns(), dates, place))
 }
 
 /// [`open_source`] without an environment: secrets can only be in files.

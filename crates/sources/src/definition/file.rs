@@ -13,6 +13,7 @@ use super::{
     DefinitionError, IdentityStatus, LifecycleDefinition, ManagerDefinition, ManagerMatch, PreferDefinition,
     ProfileDefinition, SourceDefinition,
 };
+use crate::columns::{AccountColumns, ProfileDates};
 use crate::kinds::{ReaderSettings, for_each_kind};
 use crate::named_columns::nearest;
 use crate::passwords::is_password;
@@ -41,6 +42,8 @@ macro_rules! declare_file {
             optional: Vec<String>,
             #[serde(default)]
             never_kept: Vec<String>,
+            #[serde(default)]
+            account: AccountTable,
         }
 
         impl DefinitionFile {
@@ -67,6 +70,16 @@ struct ProfileTable {
     prefer: PreferDefinition,
     #[serde(default)]
     manager: ManagerDefinition,
+    #[serde(default)]
+    dates: ProfileDates,
+}
+
+/// `[account]`: what is said about accounts of any kind of source.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AccountTable {
+    #[serde(default)]
+    columns: AccountColumns,
 }
 
 /// `[lifecycle]` as it is written: without `status` the states have their usual meanings.
@@ -148,7 +161,11 @@ fn check(mut file: DefinitionFile) -> Result<SourceDefinition, Fault> {
         lifecycle,
         optional: file.optional,
         never_kept: file.never_kept,
+        columns: file.account.columns,
     };
+    if let Some((key, reason)) = definition.columns.fault() {
+        return Err((format!("account.columns.{key}"), reason));
+    }
     check_listed(&definition)?;
     check_accounts(&definition)?;
     check_names(&definition)?;
@@ -185,6 +202,7 @@ fn check_accounts(definition: &SourceDefinition) -> Result<(), Fault> {
         ("profile", definition.profile.is_some()),
         ("correlation", !definition.correlation.is_empty()),
         ("lifecycle", definition.lifecycle.is_some()),
+        ("account.columns", !definition.columns.is_empty()),
     ];
     match given.into_iter().find(|(_, given)| *given) {
         Some((key, _)) => Err((key.to_owned(), "a source of documents has no accounts".to_owned())),
@@ -229,6 +247,9 @@ fn check_profile(table: ProfileTable) -> Result<ProfileDefinition, Fault> {
     if let ManagerMatch::Attribute(name) = &table.manager.matched {
         not_blank("profile.manager.match", name)?;
     }
+    if let Some((key, reason)) = table.dates.fault() {
+        return Err((format!("profile.dates.{key}"), reason));
+    }
     Ok(ProfileDefinition {
         name: table.name,
         priority,
@@ -236,6 +257,7 @@ fn check_profile(table: ProfileTable) -> Result<ProfileDefinition, Fault> {
         protected: table.protected,
         prefer: table.prefer,
         manager: table.manager,
+        dates: table.dates,
     })
 }
 

@@ -31,6 +31,7 @@ use super::list::{List, Pages};
 use super::service::{Refusal, Request, Service};
 use super::source::{self, AccountSchema};
 use super::{TenantObjects, TenantSettings, values};
+use crate::columns::AccountColumns;
 use crate::definition::{
     CorrelationRule, DEFAULT_DELETE_THRESHOLD_PERCENT, DEFAULT_REFUSED_MAX_PERCENT, SourceDefinition,
 };
@@ -212,6 +213,7 @@ impl Gathered {
                 lifecycle,
                 optional: Vec::new(),
                 never_kept: Vec::new(),
+                columns: AccountColumns::default(),
             };
             // A mapping of the tenant may name what its account schema lacks: there it gives nothing, and so it does here.
             let known = all_attributes(schema);
@@ -264,6 +266,7 @@ fn documents(
         lifecycle: None,
         optional: Vec::new(),
         never_kept: Vec::new(),
+        columns: AccountColumns::default(),
     }
 }
 
