@@ -13,6 +13,10 @@ pub(crate) enum Form {
     YesNo,
     /// A line of text.
     Line,
+    /// A whole number.
+    Number,
+    /// A day.
+    Day,
     /// Several lines.
     Lines,
     /// One of the choices.
@@ -109,8 +113,10 @@ pub(crate) fn fields(
 
 fn field(argument: &ArgumentDescription, sources: &[SourceChoice], given: &Fields, refused: &str) -> Field {
     let (name, kind) = (argument.name.as_str(), argument.kind.as_str());
-    let default = argument.default.as_str().unwrap_or_default();
-    let value = if given.has(name) { given.text(name) } else { default };
+    let default = argument.default.as_str().map(str::to_owned);
+    let default =
+        default.or_else(|| argument.default.as_i64().map(|number| number.to_string())).unwrap_or_default();
+    let value = if given.has(name) { given.text(name) } else { default.as_str() };
     let chosen = |choice: &str| given.texts(name).any(|text| text == choice);
     let allowed = argument.allowed.as_deref().unwrap_or_default();
     let (form, choices) = match kind {
@@ -146,6 +152,8 @@ fn field(argument: &ArgumentDescription, sources: &[SourceChoice], given: &Field
             (Form::Choose, choices.collect())
         }
         "query" => (Form::Query, Vec::new()),
+        "integer" => (Form::Number, Vec::new()),
+        "date" => (Form::Day, Vec::new()),
         _ => (Form::Line, Vec::new()),
     };
     let several = given.texts(name).filter(|text| !text.is_empty()).collect::<Vec<_>>().join("\n");
@@ -178,6 +186,10 @@ pub(crate) fn values(
                 "false" => Some(Value::from(false)),
                 _ => None,
             },
+            // What is no number is refused by the service, with what it expects.
+            "integer" if !text.trim().is_empty() => {
+                Some(text.trim().parse::<i64>().map_or_else(|_| Value::from(text), Value::from))
+            }
             "texts" => {
                 let texts = given.texts(&argument.name).flat_map(str::lines).map(str::trim);
                 let texts: Vec<_> = texts.filter(|text| !text.is_empty()).map(Value::from).collect();
@@ -247,13 +259,16 @@ mod tests {
             argument("sort", "texts"),
             argument("columns", "names"),
             formats,
+            argument("days", "integer"),
+            argument("hours", "integer"),
+            argument("since", "date"),
         ];
         let given = Fields::read(
-            "application=s2&correlatedOnly=false&left=&query=+name%3Aa*+&sort=name%0D%0A-id%0D%0A&columns=&formats=PDF",
+            "application=s2&correlatedOnly=false&left=&query=+name%3Aa*+&sort=name%0D%0A-id%0D%0A&columns=&formats=PDF&days=90&hours=&since=2026-03-31",
         );
         let expected = json!({
             "application": "s2", "sourceName": "Active Directory", "correlatedOnly": false, "query": "name:a*",
-            "sort": ["name", "-id"], "formats": ["PDF"],
+            "sort": ["name", "-id"], "formats": ["PDF"], "days": 90, "since": "2026-03-31",
         });
         assert_eq!(Value::from(values(&arguments, &sources(), &given)), expected);
         // Without a list of sources, people write both.

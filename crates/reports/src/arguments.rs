@@ -166,7 +166,9 @@ impl Arguments {
     pub fn text(&self, name: &str) -> Option<&str> {
         match self.0.get(name) {
             Some(ArgumentValue::Text(text)) => Some(text),
-            Some(ArgumentValue::Boolean(_) | ArgumentValue::Texts(_)) | None => None,
+            Some(ArgumentValue::Boolean(_) | ArgumentValue::Number(_) | ArgumentValue::Texts(_)) | None => {
+                None
+            }
         }
     }
 
@@ -174,7 +176,9 @@ impl Arguments {
     pub fn texts(&self, name: &str) -> Option<&[String]> {
         match self.0.get(name) {
             Some(ArgumentValue::Texts(texts)) => Some(texts),
-            Some(ArgumentValue::Boolean(_) | ArgumentValue::Text(_)) | None => None,
+            Some(ArgumentValue::Boolean(_) | ArgumentValue::Number(_) | ArgumentValue::Text(_)) | None => {
+                None
+            }
         }
     }
 
@@ -283,6 +287,32 @@ fn check_value(spec: &ArgumentSpec, value: &RawValue) -> Result<Option<ArgumentV
         }
         (ArgumentKind::Boolean, RawValue::Text(text)) if text.eq_ignore_ascii_case("false") => {
             Ok(Some(ArgumentValue::Boolean(false)))
+        }
+        // Forms and command lines give texts.
+        (ArgumentKind::Integer { min, max }, RawValue::Number(text) | RawValue::Text(text)) => {
+            let number = text.trim().parse::<i64>().ok().filter(|number| (min..=max).contains(&number));
+            let number = number.ok_or_else(|| {
+                Error::invalid(format!(
+                    "argument {:?} is {}: expected {}",
+                    spec.name,
+                    shown(text),
+                    spec.kind.expectation()
+                ))
+            })?;
+            Ok(Some(ArgumentValue::Number(number)))
+        }
+        (ArgumentKind::Date, RawValue::Text(text)) => {
+            let is_shaped = text.len() == 10;
+            let day = chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().filter(|_| is_shaped);
+            let day = day.ok_or_else(|| {
+                Error::invalid(format!(
+                    "argument {:?} is {}: expected {}",
+                    spec.name,
+                    shown(text),
+                    spec.kind.expectation()
+                ))
+            })?;
+            Ok(Some(ArgumentValue::Text(day.to_string())))
         }
         (
             ArgumentKind::Text
@@ -476,6 +506,39 @@ mod tests {
         let error =
             Arguments::check(&specs, &raw([("correlatedOnly", RawValue::Number("1".into()))])).unwrap_err();
         assert_eq!(error.message, "argument \"correlatedOnly\" is a number: expected true or false");
+    }
+
+    #[test]
+    fn numbers_and_days_have_a_range_and_a_form() {
+        let days = [spec("days", ArgumentKind::Integer { min: 1, max: 3650 }, false)];
+        let since = [spec("since", ArgumentKind::Date, false)];
+        let number = |text: &str| RawValue::Number(text.into());
+        let text = |text: &str| RawValue::Text(text.into());
+        let check = |specs: &[ArgumentSpec; 1], value: RawValue| {
+            let name = specs[0].name.clone();
+            let checked = Arguments::check(specs, &RawArguments::from([(name, value)]));
+            checked.map(|checked| checked.canonical()).map_err(|error| error.message)
+        };
+        for value in [number("90"), text("90"), text(" 90 ")] {
+            assert_eq!(check(&days, value).unwrap(), r#"{"days":90}"#);
+        }
+        for (value, shown) in
+            [(number("0"), "0"), (number("3651"), "3651"), (number("1.5"), "1.5"), (text("x"), "x")]
+        {
+            let expected =
+                format!("argument \"days\" is \"{shown}\": expected a whole number from 1 to 3650");
+            assert_eq!(check(&days, value).unwrap_err(), expected);
+        }
+        let refused = check(&days, RawValue::Boolean(true)).unwrap_err();
+        assert_eq!(refused, "argument \"days\" is a boolean: expected a whole number from 1 to 3650");
+        assert_eq!(check(&since, text("2024-02-29")).unwrap(), r#"{"since":"2024-02-29"}"#);
+        for value in ["2023-02-29", "2024-2-1", "29.02.2024", "2024-02-29T00:00:00Z", ""] {
+            assert!(
+                check(&since, text(value)).unwrap_err().ends_with("expected a day such as 2026-03-31"),
+                "{value}"
+            );
+        }
+        assert_eq!(Arguments::from_canonical(r#"{"days":90}"#).unwrap().canonical(), r#"{"days":90}"#);
     }
 
     #[test]
