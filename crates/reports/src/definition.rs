@@ -2,7 +2,7 @@
 //!
 //! The built-in definitions are in this crate's `definitions` folder; an administrator adds
 //! files of the same form. Query texts are opaque here: the engine plans them over a snapshot,
-//! with each argument as the placeholder `$name`.
+//! with each argument as the placeholder `$name`, and the time of the snapshot as `$snapshotTime`.
 
 use crate::arguments::{ArgumentKind, ArgumentSpec, Arguments, RawArguments, UnknownNames, check_names};
 use crate::error::{Error, Result, shown};
@@ -95,7 +95,7 @@ pub struct ChartSpec {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReportDefinition {
-    /// The id it is started by; for a built-in report the published kind.
+    /// The id it is started by; for a published report its kind.
     pub id: ReportId,
     /// Grows with every change of columns, order or meaning.
     pub version: u32,
@@ -103,6 +103,9 @@ pub struct ReportDefinition {
     pub name: String,
     /// One sentence (`description`).
     pub description: String,
+    /// The rules that it serves, such as `PCI DSS 8.2.6`.
+    #[serde(default)]
+    pub norms: Vec<String>,
     /// `parentName`, where the published service has one.
     #[serde(default)]
     pub parent: Option<String>,
@@ -195,6 +198,11 @@ impl ReportDefinition {
         {
             return refuse(format!("id is {:?}: expected letters, digits, _ and -", definition.id.as_str()));
         }
+        if definition.arguments.iter().any(|argument| argument.name == SNAPSHOT_TIME) {
+            return refuse(format!(
+                "an argument has the name {SNAPSHOT_TIME:?}, which is that of the snapshot's time"
+            ));
+        }
         let mut seen = std::collections::BTreeSet::new();
         for column in &definition.columns {
             if !seen.insert(&column.name) {
@@ -214,6 +222,16 @@ impl ReportDefinition {
             return refuse("attribute_columns is \"source\": expected an argument of type source_id".into());
         }
         Ok(definition)
+    }
+
+    /// The texts of all queries, each with what it is for.
+    pub fn queries(&self) -> impl Iterator<Item = (&str, &str)> {
+        let own = [("query", self.query.as_str()), ("population", self.population.as_str())];
+        let exclusions =
+            self.exclusions.iter().map(|exclusion| (exclusion.reason.as_str(), exclusion.query.as_str()));
+        let subtotals = self.subtotals.iter().map(|subtotal| (subtotal.by.as_str(), subtotal.query.as_str()));
+        let charts = self.charts.iter().map(|chart| (chart.title.as_str(), chart.query.as_str()));
+        own.into_iter().chain(exclusions).chain(subtotals).chain(charts)
     }
 
     /// The argument that is a search query, if there is one.
@@ -280,6 +298,9 @@ pub static COMMON_ARGUMENTS: LazyLock<[ArgumentSpec; 5]> = LazyLock::new(|| {
     ]
 });
 
+/// The placeholder in queries that stands for the time of the snapshot: no argument has this name.
+pub const SNAPSHOT_TIME: &str = "snapshotTime";
+
 /// Name of the argument that chooses among the formats of a report.
 pub const SELECTED_FORMATS: &str = "selectedFormats";
 /// Name of the argument that asks for further formats.
@@ -297,7 +318,7 @@ pub struct Catalogue {
     by_id: BTreeMap<ReportId, Arc<ReportDefinition>>,
 }
 
-const BUILT_IN: [(&str, &str); 7] = [
+const BUILT_IN: [(&str, &str); 17] = [
     ("accounts.toml", include_str!("../definitions/accounts.toml")),
     ("identities.toml", include_str!("../definitions/identities.toml")),
     ("identities_details.toml", include_str!("../definitions/identities_details.toml")),
@@ -305,6 +326,17 @@ const BUILT_IN: [(&str, &str); 7] = [
     ("orphan_identities.toml", include_str!("../definitions/orphan_identities.toml")),
     ("search_export.toml", include_str!("../definitions/search_export.toml")),
     ("uncorrelated_accounts.toml", include_str!("../definitions/uncorrelated_accounts.toml")),
+    // Ours: no published kind.
+    ("access.toml", include_str!("../definitions/access.toml")),
+    ("dormant_accounts.toml", include_str!("../definitions/dormant_accounts.toml")),
+    ("entitlements.toml", include_str!("../definitions/entitlements.toml")),
+    ("leavers_with_access.toml", include_str!("../definitions/leavers_with_access.toml")),
+    ("machine_accounts.toml", include_str!("../definitions/machine_accounts.toml")),
+    ("manager_review.toml", include_str!("../definitions/manager_review.toml")),
+    ("password_age.toml", include_str!("../definitions/password_age.toml")),
+    ("privileged_access.toml", include_str!("../definitions/privileged_access.toml")),
+    ("refused_records.toml", include_str!("../definitions/refused_records.toml")),
+    ("source_freshness.toml", include_str!("../definitions/source_freshness.toml")),
 ];
 
 impl ReportDefinition {
@@ -414,144 +446,4 @@ impl Catalogue {
 }
 
 #[cfg(test)]
-mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-    use super::*;
-    use crate::arguments::RawValue;
-
-    /// The column lists of docs/reports.md, written out again by hand.
-    const COLUMNS: [(&str, &str); 7] = [
-        (
-            "ACCOUNTS",
-            "nativeIdentity,name,sourceId,sourceName,identityId,identityName,identityDisplayName,correlated,manuallyCorrelated,situation,disabled,locked,systemAccount,entitlementCount,created,modified",
-        ),
-        (
-            "IDENTITIES",
-            "id,name,displayName,firstName,lastName,email,identityProfile,authoritativeSource,lifecycleState,status,correlated,managerName,accountCount,created,modified",
-        ),
-        (
-            "IDENTITIES_DETAILS",
-            "id,name,displayName,firstName,lastName,email,identityProfile,authoritativeSource,lifecycleState,status,correlated,managerName,accountCount,sourceId,sourceName,accountId,accountName,nativeIdentity,accountDisabled,accountLocked,privileged,manuallyCorrelated,entitlements,accountCreated,accountModified",
-        ),
-        (
-            "IDENTITY_PROFILE_IDENTITY_ERROR",
-            "identityId,identityName,displayName,nativeIdentity,identityProfile,errorCode,attribute,value,message,detected",
-        ),
-        (
-            "ORPHAN_IDENTITIES",
-            "id,name,displayName,email,cause,lostSince,lastAuthoritativeSource,accountCount,accounts,created,modified",
-        ),
-        ("SEARCH_EXPORT", ""),
-        (
-            "UNCORRELATED_ACCOUNTS",
-            "account,displayName,userName,type,sourceId,sourceName,situation,candidates,disabled,created,modified",
-        ),
-    ];
-
-    #[test]
-    fn built_in_columns_are_the_documented_ones() {
-        let catalogue = Catalogue::built_in();
-        for (id, columns) in COLUMNS {
-            let definition = catalogue.get(&ReportId::new(id)).unwrap();
-            let names: Vec<_> = definition.columns.iter().map(|c| c.name.as_str()).collect();
-            assert_eq!(names.join(","), columns, "{id}");
-            assert_eq!(definition.kind.map(ReportKind::as_str), Some(id));
-        }
-        assert_eq!(catalogue.iter().count(), COLUMNS.len());
-    }
-
-    #[test]
-    fn every_report_can_be_written_as_csv_alone() {
-        let raw = |format: &str| {
-            let formats = RawValue::List(vec![RawValue::Text(format.into())]);
-            RawArguments::from([("selectedFormats".to_owned(), formats)])
-        };
-        let catalogue = Catalogue::built_in();
-        for definition in catalogue.iter() {
-            let named = definition.all_arguments().filter(|spec| spec.name == "selectedFormats");
-            assert_eq!(named.count(), 1, "{}", definition.id);
-        }
-        let identities = catalogue.get(&ReportId::new("IDENTITIES")).unwrap();
-        let check = |format: &str| identities.check_arguments(&raw(format), UnknownNames::Refuse);
-        let (arguments, messages) = check("CSV").unwrap();
-        assert_eq!(arguments.texts("selectedFormats"), Some(&["CSV".to_owned()][..]));
-        assert!(messages.is_empty());
-        let refused = check("XLS").unwrap_err().message;
-        assert!(refused.contains("expected one of CSV, PDF"), "{refused}");
-    }
-
-    #[test]
-    fn the_columns_of_a_pdf_can_be_chosen() {
-        let catalogue = Catalogue::built_in();
-        let check = |id: &str, names: &str| {
-            let raw = RawArguments::from([("pdfColumns".to_owned(), RawValue::Text(names.into()))]);
-            let definition = catalogue.get(&ReportId::new(id)).unwrap();
-            let checked = definition.check_arguments(&raw, UnknownNames::Refuse);
-            checked.map(|(arguments, _)| definition.pdf_layout(&arguments).columns)
-        };
-        assert_eq!(check("ORPHAN_IDENTITIES", "name, cause").unwrap(), ["name", "cause"]);
-        let refused = check("ORPHAN_IDENTITIES", "name,colour").unwrap_err().message;
-        assert_eq!(
-            refused,
-            "argument \"pdfColumns\" names \"colour\": expected names of the report's columns"
-        );
-        // An attribute of the schema, which the definition does not know.
-        assert_eq!(check("IDENTITIES", "name,colour").unwrap(), ["name", "colour"]);
-    }
-
-    /// Counted by hand in the definitions: what a page has room for.
-    #[test]
-    fn built_in_reports_name_eight_to_twelve_columns_of_their_pdf() {
-        for (id, expected) in [
-            ("ACCOUNTS", 11),
-            ("IDENTITIES", 11),
-            ("IDENTITIES_DETAILS", 12),
-            ("IDENTITY_PROFILE_IDENTITY_ERROR", 8),
-            ("ORPHAN_IDENTITIES", 9),
-            ("UNCORRELATED_ACCOUNTS", 9),
-        ] {
-            let catalogue = Catalogue::built_in();
-            let definition = catalogue.get(&ReportId::new(id)).unwrap();
-            let layout = definition.pdf_layout(&Arguments::default());
-            assert_eq!(layout.columns.len() + layout.group.len(), expected, "{id}");
-        }
-    }
-
-    #[test]
-    fn every_query_argument_is_declared() {
-        for definition in Catalogue::built_in().iter() {
-            let texts = [&definition.query, &definition.population]
-                .into_iter()
-                .chain(definition.exclusions.iter().map(|e| &e.query))
-                .chain(definition.subtotals.iter().map(|s| &s.query))
-                .chain(definition.charts.iter().map(|c| &c.query));
-            for text in texts {
-                for placeholder in text.split('$').skip(1) {
-                    let name: String = placeholder.chars().take_while(|c| c.is_alphanumeric()).collect();
-                    assert!(
-                        definition.arguments.iter().any(|a| a.name == name),
-                        "{}: ${name} is not an argument",
-                        definition.id
-                    );
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn an_unknown_key_is_refused_with_its_place() {
-        let error = ReportDefinition::from_toml("id = \"x\"\ncolour = 1\n", "custom.toml").unwrap_err();
-        assert!(
-            error.message.contains("custom.toml") && error.message.contains("line 2"),
-            "{}",
-            error.message
-        );
-    }
-
-    #[test]
-    fn a_built_in_report_is_never_replaced() {
-        let mut catalogue = Catalogue::built_in();
-        let accounts = ReportDefinition::clone(catalogue.get(&ReportId::new("ACCOUNTS")).unwrap());
-        assert!(catalogue.add(accounts).is_err());
-    }
-}
+mod tests;

@@ -12,6 +12,7 @@ mod hris;
 mod incremental;
 mod installation;
 mod order;
+mod own_reports;
 mod properties;
 mod records_of_one_person;
 mod refresh;

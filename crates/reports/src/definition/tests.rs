@@ -1,0 +1,162 @@
+//! The built-in definitions, and what is refused in others.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+use super::*;
+use crate::arguments::RawValue;
+
+/// The column lists of docs/reports.md, written out again by hand.
+const COLUMNS: [(&str, &str); 7] = [
+    (
+        "ACCOUNTS",
+        "nativeIdentity,name,sourceId,sourceName,identityId,identityName,identityDisplayName,correlated,manuallyCorrelated,situation,disabled,locked,systemAccount,entitlementCount,created,modified",
+    ),
+    (
+        "IDENTITIES",
+        "id,name,displayName,firstName,lastName,email,identityProfile,authoritativeSource,lifecycleState,status,correlated,managerName,accountCount,created,modified",
+    ),
+    (
+        "IDENTITIES_DETAILS",
+        "id,name,displayName,firstName,lastName,email,identityProfile,authoritativeSource,lifecycleState,status,correlated,managerName,accountCount,sourceId,sourceName,accountId,accountName,nativeIdentity,accountDisabled,accountLocked,privileged,manuallyCorrelated,entitlements,accountCreated,accountModified",
+    ),
+    (
+        "IDENTITY_PROFILE_IDENTITY_ERROR",
+        "identityId,identityName,displayName,nativeIdentity,identityProfile,errorCode,attribute,value,message,detected",
+    ),
+    (
+        "ORPHAN_IDENTITIES",
+        "id,name,displayName,email,cause,lostSince,lastAuthoritativeSource,accountCount,accounts,created,modified",
+    ),
+    ("SEARCH_EXPORT", ""),
+    (
+        "UNCORRELATED_ACCOUNTS",
+        "account,displayName,userName,type,sourceId,sourceName,situation,candidates,disabled,created,modified",
+    ),
+];
+
+#[test]
+fn built_in_columns_are_the_documented_ones() {
+    let catalogue = Catalogue::built_in();
+    for (id, columns) in COLUMNS {
+        let definition = catalogue.get(&ReportId::new(id)).unwrap();
+        let names: Vec<_> = definition.columns.iter().map(|c| c.name.as_str()).collect();
+        assert_eq!(names.join(","), columns, "{id}");
+        assert_eq!(definition.kind.map(ReportKind::as_str), Some(id));
+    }
+    let published = catalogue.iter().filter(|definition| definition.kind.is_some());
+    assert_eq!(published.count(), COLUMNS.len());
+}
+
+/// What the program brings besides: none of them is of a published kind, and each says what it serves.
+#[test]
+fn our_own_reports_are_of_no_published_kind() {
+    let catalogue = Catalogue::built_in();
+    let own: Vec<_> = catalogue.iter().filter(|definition| definition.kind.is_none()).collect();
+    let ids: Vec<_> = own.iter().map(|definition| definition.id.as_str()).collect();
+    assert_eq!(
+        ids,
+        [
+            "ACCESS",
+            "DORMANT_ACCOUNTS",
+            "ENTITLEMENTS",
+            "LEAVERS_WITH_ACCESS",
+            "MACHINE_ACCOUNTS",
+            "MANAGER_REVIEW",
+            "PASSWORD_AGE",
+            "PRIVILEGED_ACCESS",
+            "REFUSED_RECORDS",
+            "SOURCE_FRESHNESS",
+        ]
+    );
+    for definition in own {
+        assert!(definition.built_in && !definition.norms.is_empty(), "{}", definition.id);
+        assert!(!definition.key.is_empty() && !definition.pdf.columns.is_empty(), "{}", definition.id);
+    }
+    assert!(
+        catalogue
+            .iter()
+            .filter(|definition| definition.kind.is_some())
+            .all(|definition| definition.norms.is_empty())
+    );
+}
+
+#[test]
+fn every_report_can_be_written_as_csv_alone() {
+    let raw = |format: &str| {
+        let formats = RawValue::List(vec![RawValue::Text(format.into())]);
+        RawArguments::from([("selectedFormats".to_owned(), formats)])
+    };
+    let catalogue = Catalogue::built_in();
+    for definition in catalogue.iter() {
+        let named = definition.all_arguments().filter(|spec| spec.name == "selectedFormats");
+        assert_eq!(named.count(), 1, "{}", definition.id);
+    }
+    let identities = catalogue.get(&ReportId::new("IDENTITIES")).unwrap();
+    let check = |format: &str| identities.check_arguments(&raw(format), UnknownNames::Refuse);
+    let (arguments, messages) = check("CSV").unwrap();
+    assert_eq!(arguments.texts("selectedFormats"), Some(&["CSV".to_owned()][..]));
+    assert!(messages.is_empty());
+    let refused = check("XLS").unwrap_err().message;
+    assert!(refused.contains("expected one of CSV, PDF"), "{refused}");
+}
+
+#[test]
+fn the_columns_of_a_pdf_can_be_chosen() {
+    let catalogue = Catalogue::built_in();
+    let check = |id: &str, names: &str| {
+        let raw = RawArguments::from([("pdfColumns".to_owned(), RawValue::Text(names.into()))]);
+        let definition = catalogue.get(&ReportId::new(id)).unwrap();
+        let checked = definition.check_arguments(&raw, UnknownNames::Refuse);
+        checked.map(|(arguments, _)| definition.pdf_layout(&arguments).columns)
+    };
+    assert_eq!(check("ORPHAN_IDENTITIES", "name, cause").unwrap(), ["name", "cause"]);
+    let refused = check("ORPHAN_IDENTITIES", "name,colour").unwrap_err().message;
+    assert_eq!(refused, "argument \"pdfColumns\" names \"colour\": expected names of the report's columns");
+    // An attribute of the schema, which the definition does not know.
+    assert_eq!(check("IDENTITIES", "name,colour").unwrap(), ["name", "colour"]);
+}
+
+/// Counted by hand in the definitions: what a page has room for.
+#[test]
+fn built_in_reports_name_eight_to_twelve_columns_of_their_pdf() {
+    for (id, expected) in [
+        ("ACCOUNTS", 11),
+        ("IDENTITIES", 11),
+        ("IDENTITIES_DETAILS", 12),
+        ("IDENTITY_PROFILE_IDENTITY_ERROR", 8),
+        ("ORPHAN_IDENTITIES", 9),
+        ("UNCORRELATED_ACCOUNTS", 9),
+    ] {
+        let catalogue = Catalogue::built_in();
+        let definition = catalogue.get(&ReportId::new(id)).unwrap();
+        let layout = definition.pdf_layout(&Arguments::default());
+        assert_eq!(layout.columns.len() + layout.group.len(), expected, "{id}");
+    }
+}
+
+#[test]
+fn every_query_argument_is_declared() {
+    for definition in Catalogue::built_in().iter() {
+        for (_, text) in definition.queries() {
+            for placeholder in text.split('$').skip(1) {
+                let name: String = placeholder.chars().take_while(|c| c.is_alphanumeric()).collect();
+                assert!(
+                    name == SNAPSHOT_TIME || definition.arguments.iter().any(|a| a.name == name),
+                    "{}: ${name} is not an argument",
+                    definition.id
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn an_unknown_key_is_refused_with_its_place() {
+    let error = ReportDefinition::from_toml("id = \"x\"\ncolour = 1\n", "custom.toml").unwrap_err();
+    assert!(error.message.contains("custom.toml") && error.message.contains("line 2"), "{}", error.message);
+}
+
+#[test]
+fn a_built_in_report_is_never_replaced() {
+    let mut catalogue = Catalogue::built_in();
+    let accounts = ReportDefinition::clone(catalogue.get(&ReportId::new("ACCOUNTS")).unwrap());
+    assert!(catalogue.add(accounts).is_err());
+}
