@@ -5,7 +5,8 @@
 // USER_ID, USER_SECRET, APPLICATION_ID, APPLICATION_SECRET.
 // Prints a line for each check that fails, and totals. Screenshots are written to FOLDER.
 import { createRequire } from "node:module";
-import { mkdirSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 const [modules, base, folder, only] = process.argv.slice(2);
@@ -109,7 +110,7 @@ function file(name) {
 }
 
 // Addresses of pages, found as a person finds them: from the lists.
-async function addresses(page) {
+async function addresses(page, level) {
   const first = async (list, pattern) => {
     await page.goto(list);
     const links = await page.locator("main a").evaluateAll((all) => all.map((one) => one.getAttribute("href")));
@@ -121,6 +122,10 @@ async function addresses(page) {
     "runs of days": "/ui/runs?since=2026-01-01",
     run: await first("/ui/runs", /^\/ui\/runs\/[0-9a-f]{32}$/),
     "new run": "/ui/new",
+    reports: "/ui/reports",
+    report: "/ui/reports/IDENTITIES_DETAILS",
+    verify: "/ui/verify",
+    "verify another file": `/ui/verify?sha256=${"ab".repeat(32)}&run=${(await first("/ui/runs?state=succeeded", /^\/ui\/runs\/[0-9a-f]{32}$/))?.slice(9) ?? ""}`,
     "new accounts": "/ui/new/ACCOUNTS",
     "new search": "/ui/new/SEARCH_EXPORT?query=name%3Aa*&indices=identities",
     "new search with a mistake": "/ui/new/SEARCH_EXPORT?query=name%3A%28a",
@@ -134,6 +139,13 @@ async function addresses(page) {
     identity: await first("/ui/identities", /^\/ui\/identities\/[^/?]+$/),
     sources: "/ui/sources",
     snapshots: "/ui/snapshots",
+    snapshot: await first("/ui/snapshots", /^\/ui\/snapshots\/[0-9a-f]{32}$/),
+    "why a link": level === "user" ? await (async () => {
+      await page.goto(await first("/ui/identities", /^\/ui\/identities\/[^/?]+$/) ?? "/ui/identities");
+      return page.locator("main a[href^='/ui/links?']").first().getAttribute("href");
+    })() : "/ui/links",
+    clients: "/ui/administration/clients",
+    "audit trail": "/ui/administration/audit",
     administration: "/ui/administration",
     "no page": "/ui/nothing",
   };
@@ -144,7 +156,7 @@ async function everyPage(level, id, secret) {
   const { made, wrong } = await context({ viewport: { width: 1440, height: 900 } });
   const page = await made.newPage();
   await check(`${level}: signs in`, () => signIn(page, id, secret));
-  const pages = await addresses(page);
+  const pages = await addresses(page, level);
   for (const [name, address] of Object.entries(pages)) {
     await check(`${level}: ${name}`, async () => {
       for (const theme of THEMES) {
@@ -294,6 +306,74 @@ async function withoutScript() {
   await made.close();
 }
 
+async function verifying() {
+  const { made, wrong } = await context({ viewport: { width: 1280, height: 800 } });
+  const page = await made.newPage();
+  let [run, content] = ["", Buffer.alloc(0)];
+  await check("verifying: a file that was downloaded is recognised, and a changed one is not", async () => {
+    await signIn(page, USER_ID, USER_SECRET);
+    await page.goto("/ui/runs?state=succeeded");
+    const runs = page.locator("main a[href^='/ui/runs/']");
+    await (await runs.count() ? runs.first() : page.locator("main th a").first()).click();
+    run = new URL(page.url()).pathname.slice(9);
+    const download = page.waitForEvent("download");
+    await page.locator("a[href$='/files/csv']").click();
+    content = readFileSync(await (await download).path());
+    await page.goto(`/ui/verify?run=${run}`);
+    const digest = createHash("sha256").update(content).digest("hex");
+    await page.getByLabel("The file").setInputFiles({ name: "a.csv", mimeType: "text/csv", buffer: content });
+    await page.getByText("the digest is filled in").waitFor();
+    expect((await page.locator("#sha256").inputValue()) === digest, "the digest is that of another program");
+    const asked = [];
+    page.on("request", (request) => asked.push(request.url() + (request.postData() ?? "")));
+    await page.getByRole("button", { name: "Compare" }).click();
+    await page.getByText("byte for byte").waitFor();
+    expect(asked.every((one) => one.length < 4096), "the file stays in the browser");
+    await page.screenshot({ path: file("verified"), fullPage: true });
+    const changed = Buffer.concat([content, Buffer.from(" ")]);
+    await page.getByLabel("The file").setInputFiles({ name: "a.csv", mimeType: "text/csv", buffer: changed });
+    await page.getByText("the digest is filled in").waitFor();
+    await page.getByRole("button", { name: "Compare" }).click();
+    await page.getByText("It is none of the files of this run").waitFor();
+    await page.getByLabel("The file").setInputFiles({ name: `evidence-${run}.zip`, mimeType: "application/zip", buffer: changed });
+    await page.getByText("check it with muster verify").waitFor();
+    expect(wrong.length === 0, wrong.join("; "));
+  });
+  await made.close();
+  const { made: plain } = await context({ javaScriptEnabled: false });
+  const bare = await plain.newPage();
+  await check("verifying: without JavaScript, a digest is pasted", async () => {
+    await signIn(bare, USER_ID, USER_SECRET);
+    await bare.goto(`/ui/verify?run=${run}`);
+    expect(!(await bare.getByLabel("The file").isVisible()), "what needs a script is not offered");
+    await bare.locator("#sha256").fill(`${createHash("sha256").update(content).digest("hex")}  a.csv`);
+    await bare.getByRole("button", { name: "Compare" }).click();
+    await bare.getByText("byte for byte").waitFor();
+    await bare.goto("/ui/snapshots");
+    await bare.locator("main th a").first().click();
+    await bare.getByLabel("Why it is kept").fill("year end");
+    await bare.getByRole("button", { name: "Pin" }).click();
+    await bare.getByText("The snapshot is pinned.").waitFor();
+    await bare.getByRole("link", { name: "Unpin…" }).click();
+    await bare.getByRole("button", { name: "Unpin the snapshot" }).click();
+    await bare.getByText("The snapshot is no longer pinned.").waitFor();
+  });
+  await plain.close();
+}
+
+// The picture of the README: the list of runs, as people see it first.
+async function picture() {
+  const { made } = await context({ viewport: { width: 1000, height: 620 }, colorScheme: "light" });
+  const page = await made.newPage();
+  await check("picture: the list of runs", async () => {
+    await signIn(page, USER_ID, USER_SECRET);
+    await page.goto("/ui/runs");
+    await page.evaluate(() => document.activeElement?.blur());
+    await page.screenshot({ path: file("picture") });
+  });
+  await made.close();
+}
+
 async function typing() {
   const { made, wrong } = await context({ viewport: { width: 1280, height: 800 } });
   const page = await made.newPage();
@@ -376,8 +456,10 @@ const parts = {
   application: () => everyPage("application", APPLICATION_ID, APPLICATION_SECRET),
   keyboard: byKeyboard,
   withoutScript,
+  verifying,
   typing,
   session,
+  picture,
 };
 for (const [name, part] of Object.entries(parts)) {
   if (only === undefined || only === name) {

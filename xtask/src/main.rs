@@ -58,7 +58,7 @@ enum Task {
     Hostile(hostile::Options),
     /// Let Prometheus read the alerts and a running service, and look for what they name
     Monitoring(monitoring::Options),
-    /// Make the Debian package, and try it
+    /// Make the Debian package and a container, and try them
     Package(package::Options),
     /// Fuzz everything that hostile input reaches, with coverage as the guide
     Fuzz(fuzz::Options),

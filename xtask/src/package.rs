@@ -1,9 +1,11 @@
-//! `cargo xtask package`: the Debian package, with manual pages and completions; `--try` installs it in a Debian of its
-//! own, starts the service, upgrades and removes it.
+//! `cargo xtask package`: the Debian package, with manual pages and completions; `--try` installs it in a Debian that
+//! boots, starts the service, upgrades and removes it, and `--container` builds the container from it and runs it.
+
+mod trial;
 
 use crate::setup;
 use muster_harness::command;
-use muster_harness::failure::{Context, Failure, Result};
+use muster_harness::failure::{Context, Result};
 use muster_harness::workspace::{Workspace, cargo};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,29 +13,47 @@ use std::process::Command;
 /// `cargo xtask package`
 #[derive(Debug, clap::Args)]
 pub struct Options {
-    /// Install, start, upgrade and remove the package in a Debian that is made for it; needs root
+    /// The program to pack [default: built from this repository]
+    #[arg(long, value_name = "FILE")]
+    pub binary: Option<PathBuf>,
+    /// Also build the container from the package, and run it; needs root
+    #[arg(long)]
+    pub container: bool,
+    /// Install, start, upgrade and remove the package in a Debian that is made for it and boots; needs root
     #[arg(long = "try")]
     pub is_tried: bool,
 }
 
-/// Where manual pages and completions are made; the package takes them from there.
+/// How the container is built and run.
+const CONTAINER: &str = include_str!("package/container.sh");
+/// The revision that is handed out; the trial upgrades to the next one.
+const FIRST: u32 = 1;
+/// Where the program, manual pages and completions are put; the package takes them from there.
 const MADE: &str = "packaging/made";
 /// Names of the completions, as the shells look for them.
 const COMPLETIONS: [(&str, &str); 3] = [("bash", "muster"), ("zsh", "_muster"), ("fish", "muster.fish")];
 
 /// Makes the package, and prints its place. Whether everything succeeded.
 pub fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
-    let binary = workspace.binary(None)?;
-    let package = make(workspace, &binary)?;
+    let binary = workspace.binary(options.binary.as_deref())?;
+    gather(workspace, &binary)?;
+    let folder = workspace.fresh_folder("package")?;
+    let package = make(workspace, FIRST, &folder)?;
     println!("{}", package.display());
     if options.is_tried {
-        in_debian(workspace, &package)?;
+        let next = make(workspace, FIRST + 1, &folder)?;
+        trial::run(workspace, &package, &next)?;
         println!("installed, started, upgraded and removed");
+    }
+    if options.container {
+        in_container(workspace, &package)?;
+        println!("built as a container, started and stopped");
     }
     Ok(true)
 }
 
-fn make(workspace: &Workspace, binary: &Path) -> Result<PathBuf> {
+/// Puts everything that has to be made into the folder that the packages take it from.
+fn gather(workspace: &Workspace, binary: &Path) -> Result<()> {
     let made = workspace.root.join(MADE);
     if made.exists() {
         std::fs::remove_dir_all(&made).context(|| format!("{} cannot be emptied", made.display()))?;
@@ -46,61 +66,36 @@ fn make(workspace: &Workspace, binary: &Path) -> Result<PathBuf> {
         let file = completions.join(name);
         std::fs::write(&file, script).context(|| format!("{} cannot be written", file.display()))?;
     }
-    let program = setup::cargo_deb(workspace)?;
-    let package = workspace.fresh_folder("package")?.join("muster.deb");
-    let mut pack = Command::new(program);
+    // Without symbols: they are several times as large as the program.
+    let strip = setup::debian_program("strip", "binutils")?;
+    command::run(Command::new(strip).arg("--strip-all").arg("-o").arg(made.join("muster")).arg(binary))
+}
+
+/// Builds the container of a package, and runs it.
+fn in_container(workspace: &Workspace, package: &Path) -> Result<()> {
+    setup::debian_program("mmdebstrap", "mmdebstrap")?;
+    setup::debian_program("podman", "podman")?;
+    setup::debian_program("runc", "runc")?;
+    let folder = workspace.fresh_folder("package-container")?;
+    let mut story = Command::new("bash");
+    story.args(["-c", CONTAINER, "container"]).arg(folder).arg(workspace.root.join("packaging")).arg(package);
+    command::run(&mut story)
+}
+
+/// Makes the package of this revision, and returns its place.
+fn make(workspace: &Workspace, revision: u32, folder: &Path) -> Result<PathBuf> {
+    let package = folder.join(format!("muster-{revision}.deb"));
+    let mut pack = Command::new(setup::cargo_deb(workspace)?);
     pack.current_dir(&workspace.root)
         .env("CARGO", cargo().get_program())
-        .args(["--no-build", "--no-strip", "--package", "muster", "--output"])
+        .args(["--no-build", "--no-strip", "--package", "muster"])
+        .args(["--deb-revision", &revision.to_string()])
+        .arg("--output")
         .arg(&package);
+    if revision > FIRST {
+        // It is only upgraded to, on this machine.
+        pack.arg("--fast");
+    }
     command::run(&mut pack)?;
     Ok(package)
-}
-
-/// What is done in the Debian. `serve` runs without systemd, as the unit calls it.
-const STORY: &str = r#"set -eu
-apt-get install --yes --quiet ./muster.deb
-muster --version
-test -s /usr/share/man/man1/muster.1 -o -s /usr/share/man/man1/muster.1.gz
-test -s /usr/share/bash-completion/completions/muster
-id muster
-as_muster() { setpriv --reuid muster --regid muster --clear-groups "$@"; }
-install -d -o muster -g muster -m 700 /var/lib/muster
-serve() {
-    as_muster muster serve --init --config /etc/muster/muster.toml --data /var/lib/muster 2> /tmp/log &
-    service=$!
-    for _ in $(seq 100); do
-        if grep -q listening /tmp/log; then break; fi
-        sleep 0.1
-    done
-    grep -q listening /tmp/log
-    kill "$service"
-    wait "$service"
-}
-serve
-as_muster muster client create --kind user --name ada --level ORG_ADMIN --scope sp:scopes:all --data /var/lib/muster
-before=$(as_muster muster audit list --output json --data /var/lib/muster)
-apt-get install --yes --quiet --reinstall ./muster.deb
-serve
-after=$(as_muster muster audit list --output json --data /var/lib/muster)
-test "$before" = "$after"
-apt-get remove --yes --quiet muster
-test ! -e /usr/bin/muster
-test -s /var/lib/muster/muster.db
-test -s /etc/muster/muster.toml
-"#;
-
-/// Tries the package in a Debian that has nothing but the essential packages.
-fn in_debian(workspace: &Workspace, package: &Path) -> Result<()> {
-    let program = setup::debian_program("mmdebstrap", "mmdebstrap")?;
-    let root = workspace.fresh_folder("package-debian")?.join("root");
-    command::run(Command::new(program).args(["--variant=apt", "--quiet", "bookworm"]).arg(&root))?;
-    let inside = root.join("muster.deb");
-    std::fs::copy(package, &inside).context(|| format!("{} cannot be copied", package.display()))?;
-    let told = command::run(
-        Command::new("chroot").arg(&root).args(["sh", "-c", STORY]).env("DEBIAN_FRONTEND", "noninteractive"),
-    );
-    told.map_err(|failure| {
-        Failure::new(format!("the package does not behave in {}: {failure}", root.display()))
-    })
 }

@@ -1,4 +1,4 @@
-// What pages do with JavaScript: local times, live updates, and checking a query while it is typed.
+// What pages do with JavaScript: local times, live updates, checking a query while it is typed, and digests of files.
 // Every page works without it.
 (() => {
   "use strict";
@@ -100,6 +100,57 @@
       });
     }, 600);
   });
+
+  // Computes the SHA-256 of a file that is verified. The file does not leave the browser.
+  const fileBytesMost = 1024 * 1024 * 1024;
+  let computing = 0;
+  async function digest(form, file) {
+    const told = form.querySelector("[data-told]");
+    const [field, run] = [form.querySelector("#sha256"), form.querySelector("#run")];
+    const turn = (computing += 1);
+    if (file.size > fileBytesMost) {
+      told.textContent = `${file.name} is larger than 1 GiB: compute its digest with sha256sum, and paste it below.`;
+      return;
+    }
+    told.textContent = `${file.name}: computing…`;
+    try {
+      const bytes = new Uint8Array(await crypto.subtle.digest("SHA-256", await file.arrayBuffer()));
+      if (turn !== computing) {
+        return;
+      }
+      field.value = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+      const named = /^evidence-([0-9a-f]{32})/.exec(file.name);
+      told.textContent = named
+        ? `${file.name} is an evidence package: check it with muster verify, and compare the files inside of it here.`
+        : `${file.name}: the digest is filled in.`;
+      if (named && run.value === "") {
+        run.value = named[1];
+      }
+    } catch {
+      told.textContent = `${file.name} cannot be read.`;
+    }
+  }
+
+  // Browsers compute digests only where the page came over TLS or from this machine.
+  for (const form of document.querySelectorAll("[data-verify]")) {
+    const part = form.querySelector("[data-file]");
+    part.hidden = !globalThis.crypto?.subtle;
+    const input = part.querySelector("input");
+    input.addEventListener("change", () => input.files[0] && digest(form, input.files[0]));
+    for (const kind of ["dragover", "drop"]) {
+      form.addEventListener(kind, (event) => {
+        if (event.dataTransfer?.types.includes("Files")) {
+          event.preventDefault();
+        }
+      });
+    }
+    form.addEventListener("drop", (event) => {
+      const file = event.dataTransfer?.files[0];
+      if (file && !part.hidden) {
+        digest(form, file);
+      }
+    });
+  }
 
   // An answer without the wanted part is a page of a problem. What is shown stays.
   document.addEventListener("htmx:after:request", (event) => {

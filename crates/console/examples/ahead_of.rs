@@ -15,7 +15,7 @@ use axum::extract::Request;
 use axum::response::Response;
 use chrono::{DateTime, TimeDelta, Utc};
 use hyper_util::rt::TokioIo;
-use muster_console::{ConsoleSettings, OneTimeSignIn, with_console};
+use muster_console::{ConsoleSettings, NoIssuers, OneTimeSignIn, with_console};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -61,6 +61,7 @@ async fn main() {
         longest: TimeDelta::hours(8),
         page_timeout: Duration::from_secs(60),
         stopping: CancellationToken::new(),
+        issuers: Arc::new(NoIssuers),
         one_time: Some(one_time),
     };
     let listener = TcpListener::bind(listen).await.unwrap();

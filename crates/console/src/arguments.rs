@@ -113,10 +113,12 @@ pub(crate) fn fields(
 
 fn field(argument: &ArgumentDescription, sources: &[SourceChoice], given: &Fields, refused: &str) -> Field {
     let (name, kind) = (argument.name.as_str(), argument.kind.as_str());
-    let default = argument.default.as_str().map(str::to_owned);
-    let default =
-        default.or_else(|| argument.default.as_i64().map(|number| number.to_string())).unwrap_or_default();
-    let value = if given.has(name) { given.text(name) } else { default.as_str() };
+    let default = match &argument.default {
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.to_string(),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => String::new(),
+    };
+    let value = if given.has(name) { given.text(name) } else { &default };
     let chosen = |choice: &str| given.texts(name).any(|text| text == choice);
     let allowed = argument.allowed.as_deref().unwrap_or_default();
     let (form, choices) = match kind {
@@ -164,7 +166,13 @@ fn field(argument: &ArgumentDescription, sources: &[SourceChoice], given: &Field
         value: if form == Form::Lines { several } else { value.to_owned() },
         form,
         // Definitions mark literals as Markdown does.
-        meaning: argument.meaning.replace('`', ""),
+        meaning: match form {
+            Form::Number | Form::Day => format!("{} Expected: {}.", argument.meaning, argument.expected),
+            Form::YesNo | Form::Line | Form::Lines | Form::Choose | Form::Check | Form::Query => {
+                argument.meaning.clone()
+            }
+        }
+        .replace('`', ""),
         required: argument.required,
         choices,
         error: if is_meant { refused.to_owned() } else { String::new() },
@@ -186,14 +194,14 @@ pub(crate) fn values(
                 "false" => Some(Value::from(false)),
                 _ => None,
             },
-            // What is no number is refused by the service, with what it expects.
-            "integer" if !text.trim().is_empty() => {
-                Some(text.trim().parse::<i64>().map_or_else(|_| Value::from(text), Value::from))
-            }
             "texts" => {
                 let texts = given.texts(&argument.name).flat_map(str::lines).map(str::trim);
                 let texts: Vec<_> = texts.filter(|text| !text.is_empty()).map(Value::from).collect();
                 (!texts.is_empty()).then(|| Value::from(texts))
+            }
+            "integer" if !text.is_empty() => {
+                // What is no number is sent as it is, so that the service says what it expects.
+                Some(text.parse::<i64>().map_or_else(|_| Value::from(text), Value::from))
             }
             "source_name" if follows(argument, arguments, sources) => {
                 let ids = arguments.iter().filter(|other| is_source(&other.kind));
@@ -259,16 +267,13 @@ mod tests {
             argument("sort", "texts"),
             argument("columns", "names"),
             formats,
-            argument("days", "integer"),
-            argument("hours", "integer"),
-            argument("since", "date"),
         ];
         let given = Fields::read(
-            "application=s2&correlatedOnly=false&left=&query=+name%3Aa*+&sort=name%0D%0A-id%0D%0A&columns=&formats=PDF&days=90&hours=&since=2026-03-31",
+            "application=s2&correlatedOnly=false&left=&query=+name%3Aa*+&sort=name%0D%0A-id%0D%0A&columns=&formats=PDF",
         );
         let expected = json!({
             "application": "s2", "sourceName": "Active Directory", "correlatedOnly": false, "query": "name:a*",
-            "sort": ["name", "-id"], "formats": ["PDF"], "days": 90, "since": "2026-03-31",
+            "sort": ["name", "-id"], "formats": ["PDF"],
         });
         assert_eq!(Value::from(values(&arguments, &sources(), &given)), expected);
         // Without a list of sources, people write both.
@@ -306,6 +311,24 @@ mod tests {
         let (closed, open) = (shown("query=a&formulaGuard="), shown("formulaGuard=off"));
         assert_eq!((closed.own.len(), closed.common.len()), (1, 1));
         assert!(!closed.is_open && open.is_open);
+    }
+
+    #[test]
+    fn numbers_and_days_have_fields_of_their_own() {
+        let days = ArgumentDescription {
+            default: json!(90),
+            expected: "a whole number from 1 to 3650".into(),
+            ..argument("days", "integer")
+        };
+        let arguments = [days, argument("since", "date")];
+        let shown = fields(&arguments, &[], &Fields::default(), "").own;
+        assert_eq!((shown[0].form, shown[0].value.as_str()), (Form::Number, "90"));
+        assert!(shown[0].meaning.ends_with("Expected: a whole number from 1 to 3650."));
+        assert_eq!((shown[1].form, shown[1].value.as_str()), (Form::Day, ""));
+        let given = |text: &str| Value::from(values(&arguments, &[], &Fields::read(text)));
+        assert_eq!(given("days=30&since=2026-03-31"), json!({"days": 30, "since": "2026-03-31"}));
+        assert_eq!(given("days=many&since="), json!({"days": "many"}));
+        assert_eq!(given("days=&since="), json!({}));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use crate::api::{Counted, Refusal, encoded};
 use crate::fields::{Fields, address};
+use crate::link::link_address;
 use crate::look::{Moment, NOTHING, count, text, value};
 use crate::page::{Layout, Section, shown};
 use crate::problem::Problem;
@@ -104,6 +105,8 @@ struct Fact {
 struct Account {
     source: String,
     name: String,
+    /// The page that says why it is linked.
+    why: String,
     state: &'static str,
     created: Moment,
 }
@@ -138,8 +141,11 @@ struct IdentityPage {
 }
 
 fn account(account: &Value) -> Account {
+    let native = account["accountId"].as_str().unwrap_or_default();
+    let source = account["source"]["id"].as_str().unwrap_or_default();
     let is = |member: &str| account[member].as_bool().unwrap_or(false);
     Account {
+        why: if native.is_empty() { String::new() } else { link_address(source, native) },
         source: text(&account["source"], "name"),
         name: [&account["accountId"], &account["name"], &account["id"]]
             .into_iter()

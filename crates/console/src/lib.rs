@@ -10,24 +10,31 @@
 //! - Nothing but the API's answers reaches a page, and every text of an answer is escaped.
 //! - A page has no inline script and no inline style, and names no other host.
 //! - A handler that changes something takes a [`form::Posted`]: the session and the token of its form have been checked.
-//! - The browser never gets an access token or a client secret.
+//! - The browser never gets a token or a client secret. Of an issuer it gets the code, which is of no use without the
+//!   verifier that stays here.
 
 mod administration;
 mod answer;
 mod api;
 mod arguments;
 mod assets;
+mod attempts;
 mod compare;
 mod fields;
 mod files;
 mod form;
 mod identities;
+mod issuer_sign_in;
+mod issuers;
+mod link;
 mod live;
 mod look;
 mod new_run;
 mod page;
 mod preview;
 mod problem;
+mod question;
+mod reports;
 mod routes;
 mod run;
 mod runs;
@@ -40,7 +47,11 @@ mod sign_in;
 mod snapshots;
 mod state;
 mod tasks;
+mod verify;
 mod visitor;
 
+pub use issuers::{
+    IssuedToken, IssuerAnswer, IssuerFailure, NoIssuers, OfferedIssuer, SignInAttempt, SignInIssuers,
+};
 pub use service::{is_page, with_console};
 pub use settings::{ConsoleSettings, OneTimeSignIn};

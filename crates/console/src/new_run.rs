@@ -24,6 +24,8 @@ struct KindsPage {
 
 struct Kind {
     address: String,
+    /// The page of its definition.
+    about: String,
     report: ReportDescription,
 }
 
@@ -57,8 +59,11 @@ pub(crate) async fn definition(visitor: &Visitor, id: &str) -> Result<ReportDesc
 /// The list.
 pub(crate) async fn kinds(visitor: Visitor) -> Result<Response, Problem> {
     let kinds = definitions(&visitor).await?;
-    let kind =
-        |report: ReportDescription| Kind { address: format!("/ui/new/{}", encoded(&report.id)), report };
+    let kind = |report: ReportDescription| Kind {
+        address: format!("/ui/new/{}", encoded(&report.id)),
+        about: format!("/ui/reports/{}", encoded(&report.id)),
+        report,
+    };
     shown(&KindsPage {
         layout: Layout::new("New run", Section::NewRun, Some(&visitor.session)),
         kinds: kinds.into_iter().map(kind).collect(),

@@ -15,11 +15,13 @@ pub(crate) enum Section {
     None,
     Runs,
     NewRun,
+    Reports,
     Searches,
     Schedules,
     Identities,
     Sources,
     Snapshots,
+    Verify,
     Administration,
 }
 
@@ -30,23 +32,33 @@ pub(crate) struct Entry {
     pub(crate) is_here: bool,
 }
 
-const MENU: [(Section, &str, &str); 8] = [
+const MENU: [(Section, &str, &str); 10] = [
     (Section::Runs, "/ui/runs", "Runs"),
     (Section::NewRun, "/ui/new", "New run"),
+    (Section::Reports, "/ui/reports", "Reports"),
     (Section::Searches, "/ui/searches", "Saved searches"),
     (Section::Schedules, "/ui/schedules", "Schedules"),
     (Section::Identities, "/ui/identities", "Identities"),
     (Section::Sources, "/ui/sources", "Sources"),
     (Section::Snapshots, "/ui/snapshots", "Snapshots"),
+    (Section::Verify, "/ui/verify", "Verify"),
     (Section::Administration, "/ui/administration", "Administration"),
 ];
 
 /// Whether the menu offers a section. This saves a click that would be refused; the API decides.
 fn may(session: &Session, section: Section) -> bool {
     const READ: [&str; 2] = ["sp:report:read", "sp:report:manage"];
+    let is_auditor = session.auditor.is_some();
     match section {
         Section::None => false,
-        Section::Runs | Section::Sources | Section::Snapshots | Section::Administration => true,
+        // What they show goes beyond an auditor's reports.
+        Section::Schedules | Section::Searches | Section::Identities if is_auditor => false,
+        Section::Runs
+        | Section::Reports
+        | Section::Sources
+        | Section::Snapshots
+        | Section::Verify
+        | Section::Administration => true,
         Section::NewRun => session.has(&["sp:report:manage"]),
         Section::Schedules => session.has(&READ),
         Section::Searches => {
@@ -108,6 +120,8 @@ impl Layout {
             "resumed" => "The schedule goes on.",
             "started" => "The run is started.",
             "executed" => "The search is started; its run appears under Runs.",
+            "pinned" => "The snapshot is pinned.",
+            "unpinned" => "The snapshot is no longer pinned.",
             "again" => "The notification is sent again.",
             _ => "",
         };

@@ -3,8 +3,8 @@
 use crate::problem::Problem;
 use crate::state::Console;
 use crate::{
-    administration, assets, compare, files, identities, live, new_run, page, run, runs, saved_searches,
-    schedules, sign_in, snapshots,
+    administration, assets, compare, files, identities, issuer_sign_in, link, live, new_run, page, reports,
+    run, runs, saved_searches, schedules, sign_in, snapshots, verify,
 };
 use axum::Router;
 use axum::routing::{get, post};
@@ -18,7 +18,10 @@ pub(crate) fn routes() -> Router<Console> {
         .route("/ui/assets/{digest}/{name}", get(assets::asset))
         .route("/ui/sign-in", get(sign_in::form).post(sign_in::sign_in))
         .route("/ui/sign-in/once/{code}", get(sign_in::once))
+        .route("/ui/sign-in/at/{issuer}", get(issuer_sign_in::begin))
+        .route("/ui/sign-in/at/{issuer}/answer", get(issuer_sign_in::answer))
         .route("/ui/sign-out", post(sign_in::sign_out))
+        .route("/ui/sign-out/at/{issuer}", get(issuer_sign_in::sign_out))
         .route("/ui/live", get(live::stream))
         .route("/ui/runs", get(runs::list))
         .route("/ui/runs/{id}", get(run::one))
@@ -30,6 +33,9 @@ pub(crate) fn routes() -> Router<Console> {
         .route("/ui/compare/{old}/{new}/{form}", get(compare::made))
         .route("/ui/new", get(new_run::kinds))
         .route("/ui/new/{id}", get(new_run::form).post(new_run::start))
+        .route("/ui/reports", get(reports::list))
+        .route("/ui/reports/{id}", get(reports::one))
+        .route("/ui/verify", get(verify::page))
         .route("/ui/searches", get(saved_searches::list))
         .route("/ui/searches/new", get(saved_searches::form).post(saved_searches::keep))
         .route("/ui/searches/{id}", get(saved_searches::one))
@@ -45,8 +51,15 @@ pub(crate) fn routes() -> Router<Console> {
         .route("/ui/identities", get(identities::list))
         .route("/ui/identities/{id}", get(identities::one))
         .route("/ui/sources", get(snapshots::sources))
+        .route("/ui/links", get(link::page))
         .route("/ui/snapshots", get(snapshots::list))
+        .route("/ui/snapshots/compare", get(snapshots::compare))
+        .route("/ui/snapshots/{id}", get(snapshots::one))
+        .route("/ui/snapshots/{id}/pin", post(snapshots::pin))
+        .route("/ui/snapshots/{id}/unpin", get(snapshots::ask_unpin).post(snapshots::unpin))
         .route("/ui/administration", get(administration::page))
+        .route("/ui/administration/clients", get(administration::clients))
+        .route("/ui/administration/audit", get(administration::trail))
         .route("/ui/administration/notifications/{id}/again", post(administration::again))
         .route("/ui/evidence-key", get(files::evidence_key))
         .fallback(async || Problem::NoSuchPage)

@@ -7,6 +7,7 @@ use crate::form::Posted;
 use crate::look::{Moment, NOTHING, RunState, between, bytes, count, duration, text, value};
 use crate::page::{Layout, Section, see_other, shown};
 use crate::problem::Problem;
+use crate::question::{Question, act};
 use crate::runs::{Row, rows_of};
 use crate::state::Console;
 use crate::visitor::Visitor;
@@ -113,6 +114,8 @@ struct RunPage {
     /// Why there are no files.
     without_files: String,
     kept: String,
+    /// Where a file is compared with this run.
+    check: String,
     again: String,
     may_cancel: bool,
     earlier: Vec<Row>,
@@ -173,10 +176,11 @@ pub(crate) async fn one(
         steps: steps(&details, created, launched, state),
         ahead: (state == RunState::Running).then(|| ahead(&details, launched, console.now())),
         notes: details.messages.iter().map(note).collect(),
+        check: address("/ui/verify", [("run", id.clone())]),
         without_files: without_files(state, has_expired, &details),
         kept: kept(&details),
         again: again(&definition, kept_cover.as_ref(), &details),
-        may_cancel: state.is_live() && visitor.session.is_user && !definition.is_empty(),
+        may_cancel: state.is_live() && visitor.session.may_cancel() && !definition.is_empty(),
         cover: kept_cover.as_ref().map(|kept| cover(kept, &here, has_expired)),
         live: if state.is_live() {
             address(crate::live::PATH, [("of", "run".to_owned()), ("id", id.clone())])
@@ -371,19 +375,13 @@ fn source(source: &Value) -> SourceRow {
     }
 }
 
-#[derive(Template)]
-#[template(path = "question.html")]
-pub(crate) struct Question {
-    pub(crate) layout: Layout,
-    /// What is asked.
-    pub(crate) question: String,
-    /// What happens then.
-    pub(crate) consequence: &'static str,
-    /// The button that does it.
-    pub(crate) yes: &'static str,
-    pub(crate) action: String,
-    pub(crate) back: String,
-}
+const CANCEL: Question = Question {
+    section: Section::Runs,
+    title: "Cancel a run",
+    consequence: "It ends at once and publishes no file. A cancelled run cannot go on; it can be run again.",
+    yes: "Cancel the run",
+    word: "cancel",
+};
 
 /// Asks whether to cancel.
 pub(crate) async fn ask_cancel(visitor: Visitor, Path(id): Path<String>) -> Result<Response, Problem> {
@@ -392,20 +390,15 @@ pub(crate) async fn ask_cancel(visitor: Visitor, Path(id): Path<String>) -> Resu
     if !state_of(&details).is_live() {
         return Ok(see_other(&here));
     }
-    shown(&Question {
-        layout: Layout::new("Cancel a run", Section::Runs, Some(&visitor.session)),
-        question: format!("Cancel the run of {}?", details.task_def_name.unwrap_or_default()),
-        consequence: "It ends at once and publishes no file. A cancelled run cannot go on; it can be run again.",
-        yes: "Cancel the run",
-        action: format!("{here}/cancel"),
-        back: here,
-    })
+    let name = details.task_def_name.unwrap_or_default();
+    CANCEL.ask(&visitor, format!("Cancel the run of {name}?"), here)
 }
 
 /// Cancels.
 pub(crate) async fn cancel(Path(id): Path<String>, posted: Posted) -> Result<Response, Problem> {
-    posted.visitor.api.act(Method::POST, &format!("/reports/v1/{}/cancel", encoded(&id))).await?;
-    Ok(see_other(&format!("/ui/runs/{}?done=cancelled", encoded(&id))))
+    let id = encoded(&id);
+    let to = format!("/ui/runs/{id}?done=cancelled");
+    act(&posted, Method::POST, &format!("/reports/v1/{id}/cancel"), &to).await
 }
 
 #[cfg(test)]

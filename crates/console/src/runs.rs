@@ -14,7 +14,7 @@ use axum::extract::RawQuery;
 use axum::http::StatusCode;
 use axum::response::Response;
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
-use muster_wire::{ListedResult, TaskStatus};
+use muster_wire::{ListedResult, TaskCounts, TaskStatus};
 
 /// Runs of a page.
 const PAGE: usize = 50;
@@ -290,16 +290,19 @@ async fn of_tasks(visitor: &Visitor, filter: &Filter) -> Result<Listing, Refusal
     let offset = (filter.page - 1) * PAGE;
     let list: Counted<Vec<TaskStatus>> =
         api.get_counted(&tasks_address(&filter.conditions(&filter.state), offset, PAGE)).await?;
-    let mut counts = [0; STATES.len()];
-    for (state, counted) in STATES.iter().zip(&mut counts).skip(1) {
-        let of_state: Counted<Vec<TaskStatus>> =
-            api.get_counted(&tasks_address(&filter.conditions(state.word), 0, 0)).await?;
-        *counted = of_state.total.unwrap_or(0);
-    }
-    counts[0] = counts[1..].iter().sum();
+    let conditions = [("filters", filter.conditions(""))];
+    let counted: TaskCounts = api.get(&address("/muster/v1/task-counts", conditions)).await?;
+    let counts = counts_by_state(&counted);
     let has_more = list.total.unwrap_or(0) > (offset + list.body.len()) as u64;
     let rows = list.body.into_iter().map(Row::of_task).collect();
     Ok(Listing { rows, counts, has_more, remark: String::new() })
+}
+
+/// In the order of [`STATES`].
+fn counts_by_state(counted: &TaskCounts) -> [u64; STATES.len()] {
+    let TaskCounts { pending, running, success, warning, error, terminated } = *counted;
+    let live = pending + running;
+    [live + success + warning + error + terminated, live, success, warning, error, terminated]
 }
 
 async fn of_results(visitor: &Visitor, filter: &Filter) -> Result<Listing, Refusal> {
@@ -365,6 +368,16 @@ mod tests {
         assert!(many.has_more && many.rows.len() == 50);
         let second = part_of(vec![early; 51], &Filter { page: 2, ..Filter::default() }, String::new());
         assert!(!second.has_more && second.rows.len() == 1);
+    }
+
+    #[test]
+    fn counts_have_the_order_of_the_states() {
+        let counted =
+            TaskCounts { pending: 1, running: 2, success: 4, warning: 8, error: 16, terminated: 32 };
+        let names = STATES.iter().map(|state| state.word).zip(counts_by_state(&counted));
+        let expected =
+            [("", 63), ("live", 3), ("succeeded", 4), ("warned", 8), ("failed", 16), ("cancelled", 32)];
+        assert_eq!(names.collect::<Vec<_>>(), expected);
     }
 
     #[test]

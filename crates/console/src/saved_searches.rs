@@ -8,7 +8,7 @@ use crate::look::{Moment, count};
 use crate::page::{Layout, Section, html, see_other, shown};
 use crate::preview::{Preview, preview};
 use crate::problem::Problem;
-use crate::run::Question;
+use crate::question::{Question, act};
 use crate::visitor::Visitor;
 use askama::Template;
 use axum::extract::{Path, RawQuery};
@@ -221,22 +221,24 @@ pub(crate) async fn execute(Path(id): Path<String>, posted: Posted) -> Result<Re
     Ok(see_other("/ui/runs?done=executed"))
 }
 
+const REMOVE: Question = Question {
+    section: Section::Searches,
+    title: "Remove a saved search",
+    consequence: "Schedules cannot execute it any more. The results of its executions stay.",
+    yes: "Remove the search",
+    word: "remove",
+};
+
 /// Asks whether to remove it.
 pub(crate) async fn ask_remove(visitor: Visitor, Path(id): Path<String>) -> Result<Response, Problem> {
-    let search: SavedSearch = visitor.api.get(&format!("{ROUTE}/{}", encoded(&id))).await?;
-    let here = format!("/ui/searches/{}", encoded(&id));
-    shown(&Question {
-        layout: layout("Remove a saved search", &visitor),
-        question: format!("Remove the saved search {}?", search.name.unwrap_or_default()),
-        consequence: "Schedules cannot execute it any more. The results of its executions stay.",
-        yes: "Remove the search",
-        action: format!("{here}/remove"),
-        back: here,
-    })
+    let id = encoded(&id);
+    let search: SavedSearch = visitor.api.get(&format!("{ROUTE}/{id}")).await?;
+    let question = format!("Remove the saved search {}?", search.name.unwrap_or_default());
+    REMOVE.ask(&visitor, question, format!("/ui/searches/{id}"))
 }
 
 /// Removes it.
 pub(crate) async fn remove(Path(id): Path<String>, posted: Posted) -> Result<Response, Problem> {
-    posted.visitor.api.act(Method::DELETE, &format!("{ROUTE}/{}", encoded(&id))).await?;
-    Ok(see_other("/ui/searches?done=removed"))
+    let route = format!("{ROUTE}/{}", encoded(&id));
+    act(&posted, Method::DELETE, &route, "/ui/searches?done=removed").await
 }

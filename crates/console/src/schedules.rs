@@ -8,7 +8,7 @@ use crate::look::{Moment, value};
 use crate::new_run::{definition, definitions, sources};
 use crate::page::{Layout, Section, html, see_other, shown};
 use crate::problem::Problem;
-use crate::run::Question;
+use crate::question::{Question, act};
 use crate::visitor::Visitor;
 use askama::Template;
 use axum::extract::{Path, RawQuery};
@@ -241,8 +241,9 @@ pub(crate) async fn keep(Path(report): Path<String>, posted: Posted) -> Result<R
 
 /// Runs it now.
 pub(crate) async fn run(Path(id): Path<String>, posted: Posted) -> Result<Response, Problem> {
-    posted.visitor.api.act(Method::POST, &format!("{ROUTE}/{}/run", encoded(&id))).await?;
-    Ok(see_other(&format!("/ui/schedules/{}?done=started", encoded(&id))))
+    let id = encoded(&id);
+    let to = format!("/ui/schedules/{id}?done=started");
+    act(&posted, Method::POST, &format!("{ROUTE}/{id}/run"), &to).await
 }
 
 /// Pauses it, or lets it go on.
@@ -255,24 +256,26 @@ pub(crate) async fn pause(Path(id): Path<String>, posted: Posted) -> Result<Resp
     Ok(see_other(&format!("/ui/schedules/{}?done={done}", encoded(&id))))
 }
 
+const REMOVE: Question = Question {
+    section: Section::Schedules,
+    title: "Remove a schedule",
+    consequence: "It makes no further runs. The results of its runs stay.",
+    yes: "Remove the schedule",
+    word: "remove",
+};
+
 /// Asks whether to remove it.
 pub(crate) async fn ask_remove(visitor: Visitor, Path(id): Path<String>) -> Result<Response, Problem> {
-    let schedule: ScheduleDescription = visitor.api.get(&format!("{ROUTE}/{}", encoded(&id))).await?;
-    let here = format!("/ui/schedules/{}", encoded(&id));
-    shown(&Question {
-        layout: layout("Remove a schedule", &visitor),
-        question: format!("Remove the schedule {}?", schedule.name),
-        consequence: "It makes no further runs. The results of its runs stay.",
-        yes: "Remove the schedule",
-        action: format!("{here}/remove"),
-        back: here,
-    })
+    let id = encoded(&id);
+    let schedule: ScheduleDescription = visitor.api.get(&format!("{ROUTE}/{id}")).await?;
+    let question = format!("Remove the schedule {}?", schedule.name);
+    REMOVE.ask(&visitor, question, format!("/ui/schedules/{id}"))
 }
 
 /// Removes it.
 pub(crate) async fn remove(Path(id): Path<String>, posted: Posted) -> Result<Response, Problem> {
-    posted.visitor.api.act(Method::DELETE, &format!("{ROUTE}/{}", encoded(&id))).await?;
-    Ok(see_other("/ui/schedules?done=removed"))
+    let route = format!("{ROUTE}/{}", encoded(&id));
+    act(&posted, Method::DELETE, &route, "/ui/schedules?done=removed").await
 }
 
 #[cfg(test)]

@@ -4,7 +4,9 @@
 //! text. So signing out ends a session at once, and a restart of the service ends them all. The client's secret is not
 //! kept: when its token ends, the session ends.
 
+use crate::issuers::OfferedIssuer;
 use chrono::{DateTime, TimeDelta, Utc};
+use muster_wire::AuditorDescription;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::fmt;
@@ -25,6 +27,10 @@ pub(crate) struct Session {
     pub(crate) is_user: bool,
     /// The scopes of the token.
     pub(crate) scopes: Vec<String>,
+    /// The limits of an auditor. Only to choose what a page offers and tells.
+    pub(crate) auditor: Option<AuditorDescription>,
+    /// The issuer at which somebody signed in; none for a client's id and secret.
+    pub(crate) issuer: Option<OfferedIssuer>,
     /// When it ends at the latest.
     pub(crate) ends: DateTime<Utc>,
 }
@@ -33,6 +39,13 @@ impl Session {
     /// Whether the token has one of these scopes. Only to choose what a page offers: the API decides.
     pub(crate) fn has(&self, scopes: &[&str]) -> bool {
         self.scopes.iter().any(|scope| scope == "sp:scopes:all" || scopes.contains(&scope.as_str()))
+    }
+}
+
+impl Session {
+    /// Whether a page offers to cancel. The API decides.
+    pub(crate) fn may_cancel(&self) -> bool {
+        self.is_user && self.auditor.is_none() && self.has(&["sp:report:manage"])
     }
 }
 
@@ -132,6 +145,8 @@ mod tests {
             name: name.into(),
             is_user: true,
             scopes: vec!["sp:report:read".into()],
+            auditor: None,
+            issuer: None,
             ends: at(ends),
         }
     }

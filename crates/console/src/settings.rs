@@ -1,5 +1,6 @@
 //! What the console is made with.
 
+use crate::issuers::SignInIssuers;
 use chrono::{DateTime, TimeDelta, Utc};
 use std::fmt;
 use std::sync::Arc;
@@ -21,6 +22,8 @@ pub struct ConsoleSettings {
     pub page_timeout: Duration,
     /// Ends the streams of live updates when the service stops.
     pub stopping: CancellationToken,
+    /// The issuers at which people sign in by OpenID Connect.
+    pub issuers: Arc<dyn SignInIssuers>,
     /// A sign-in that works once, without credentials in the browser.
     pub one_time: Option<OneTimeSignIn>,
 }

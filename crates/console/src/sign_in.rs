@@ -1,11 +1,12 @@
-//! Signing in with a client's id and secret, and signing out.
+//! Signing in with a client's id and secret, opening sessions, and signing out.
 //!
 //! The secret is passed on to `POST /oauth/token` and forgotten.
 
 use crate::answer::is_own;
 use crate::api::whole;
-use crate::fields::Fields;
+use crate::fields::{Fields, address};
 use crate::form::{Posted, SIGN_IN_COOKIE, SignInForm};
+use crate::issuers::OfferedIssuer;
 use crate::page::{Layout, Section, html, see_other};
 use crate::problem::Problem;
 use crate::session::Session;
@@ -17,8 +18,8 @@ use axum::extract::{Path, RawQuery, Request, State};
 use axum::http::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER, SET_COOKIE};
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
-use chrono::TimeDelta;
-use muster_wire::{OAuthError, OAuthErrorCode, TokenAnswer};
+use chrono::{DateTime, TimeDelta, Utc};
+use muster_wire::{CallerDescription, OAuthError, OAuthErrorCode, TokenAnswer};
 
 #[derive(Template)]
 #[template(path = "sign_in.html")]
@@ -28,12 +29,16 @@ struct SignInPage<'a> {
     next: &'a str,
     client_id: &'a str,
     /// Why the last attempt failed.
-    failure: String,
+    failure: &'a str,
     has_ended: bool,
+    /// An issuer at which somebody who has signed out here may still be signed in.
+    signed_out_of: Option<OfferedIssuer>,
+    /// The issuers at which people sign in, each with the address that leads there.
+    issuers: Vec<(OfferedIssuer, String)>,
 }
 
 /// `name=value`, for this host only, over TLS or from this machine, out of reach of scripts.
-fn set_cookie(response: &mut Response, name: &str, value: &str, ends: bool) {
+pub(crate) fn set_cookie(response: &mut Response, name: &str, value: &str, ends: bool) {
     let age = if ends { "; Max-Age=0" } else { "" };
     let text = format!("{name}={value}; Path=/; Secure; HttpOnly; SameSite=Lax{age}");
     if let Ok(text) = HeaderValue::from_str(&text) {
@@ -45,7 +50,8 @@ fn set_cookie(response: &mut Response, name: &str, value: &str, ends: bool) {
 pub(crate) async fn form(State(console): State<Console>, RawQuery(query): RawQuery) -> Response {
     let query = Fields::read(&query.unwrap_or_default());
     let next = Some(query.text("next")).filter(|next| is_own(next)).unwrap_or_default();
-    asked(&console, StatusCode::OK, next, "", String::new(), query.has("ended"))
+    let left = console.issuers().offered().into_iter().find(|issuer| issuer.name == query.text("left"));
+    asked(&console, StatusCode::OK, next, "", "", query.has("ended"), left)
 }
 
 fn asked(
@@ -53,15 +59,38 @@ fn asked(
     status: StatusCode,
     next: &str,
     client_id: &str,
-    failure: String,
+    failure: &str,
     has_ended: bool,
+    signed_out_of: Option<OfferedIssuer>,
 ) -> Response {
     let token = console.secret();
     let layout = Layout::new("Sign in", Section::None, None);
-    let page = SignInPage { layout, token: &token, next, client_id, failure, has_ended };
+    let with_address = |issuer: OfferedIssuer| {
+        let address = address(&format!("/ui/sign-in/at/{}", issuer.name), [("next", next.to_owned())]);
+        (issuer, address)
+    };
+    let issuers = console.issuers().offered().into_iter().map(with_address).collect();
+    let page =
+        SignInPage { layout, token: &token, next, client_id, failure, has_ended, signed_out_of, issuers };
     let mut response = html(status, &page);
     set_cookie(&mut response, SIGN_IN_COOKIE, &token, false);
     response
+}
+
+/// Why nobody was signed in.
+pub(crate) struct NotSignedIn<'a> {
+    pub(crate) status: StatusCode,
+    /// The page that was asked for.
+    pub(crate) next: &'a str,
+    pub(crate) client_id: &'a str,
+    pub(crate) failure: String,
+}
+
+impl NotSignedIn<'_> {
+    /// The form again, with the reason.
+    pub(crate) fn page(&self, console: &Console) -> Response {
+        asked(console, self.status, self.next, self.client_id, &self.failure, false, None)
+    }
 }
 
 /// Signs in.
@@ -73,8 +102,10 @@ pub(crate) async fn sign_in(
     let next = Some(fields.text("next")).filter(|next| is_own(next)).unwrap_or("/ui/runs");
     let client_id = fields.text("client-id");
     match token(&console, client_id, fields.text("client-secret")).await {
-        Ok(granted) => opened(&console, &headers, client_id, granted, next),
-        Err(refused) => asked(&console, refused.status, next, client_id, refused.text, false),
+        Ok(granted) => granted_to(&console, &headers, granted, next).await,
+        Err(Refused { status, text }) => {
+            NotSignedIn { status, next, client_id, failure: text }.page(&console)
+        }
     }
 }
 
@@ -86,11 +117,15 @@ pub(crate) async fn once(
 ) -> Result<Response, Problem> {
     let Some(offered) = console.take_one_time(&code) else {
         let failure = "The link has been used already, or it is not complete.".to_owned();
-        return Ok(asked(&console, StatusCode::NOT_FOUND, "", "", failure, false));
+        let status = StatusCode::NOT_FOUND;
+        return Ok(NotSignedIn { status, next: "", client_id: "", failure }.page(&console));
     };
-    match token(&console, &offered.client_id, &offered.client_secret).await {
-        Ok(granted) => Ok(opened(&console, &headers, &offered.client_id, granted, "/ui/runs")),
-        Err(refused) => Ok(asked(&console, refused.status, "", &offered.client_id, refused.text, false)),
+    let client_id = offered.client_id.as_str();
+    match token(&console, client_id, &offered.client_secret).await {
+        Ok(granted) => Ok(granted_to(&console, &headers, granted, "/ui/runs").await),
+        Err(Refused { status, text }) => {
+            Ok(NotSignedIn { status, next: "", client_id, failure: text }.page(&console))
+        }
     }
 }
 
@@ -131,26 +166,44 @@ async fn token(console: &Console, id: &str, secret: &str) -> Result<TokenAnswer,
     Err(Refused { status: parts.status, text })
 }
 
-/// Opens a session, under a new cookie whatever the browser had.
-fn opened(
+async fn granted_to(console: &Console, headers: &HeaderMap, granted: TokenAnswer, next: &str) -> Response {
+    let lifetime = TimeDelta::try_seconds(granted.expires_in).unwrap_or_default();
+    let expires = console.now().checked_add_signed(lifetime).unwrap_or(DateTime::<Utc>::MAX_UTC);
+    opened(console, headers, granted.access_token, expires, None, next).await
+}
+
+/// Opens a session with an access token, under a new cookie whatever the browser had.
+pub(crate) async fn opened(
     console: &Console,
     headers: &HeaderMap,
-    client_id: &str,
-    granted: TokenAnswer,
+    token: String,
+    expires: DateTime<Utc>,
+    issuer: Option<OfferedIssuer>,
     next: &str,
 ) -> Response {
+    let who: CallerDescription = match console.api().with(&token).get("/muster/v1/caller").await {
+        Ok(who) => who,
+        Err(refusal) => {
+            let failure = match refusal.status {
+                StatusCode::FORBIDDEN => format!("You are known, but may do nothing here: {}.", refusal.text),
+                _ => "The service cannot sign you in now. Try again in a moment.".to_owned(),
+            };
+            return NotSignedIn { status: refusal.status, next, client_id: "", failure }.page(console);
+        }
+    };
     if let Some(old) = cookie(headers, SESSION_COOKIE) {
         console.sessions().close(old);
     }
     let (now, held) = (console.now(), console.secret());
-    let lifetime = TimeDelta::try_seconds(granted.expires_in).unwrap_or_default();
     let session = Session {
-        token: granted.access_token,
+        token,
         form_token: console.secret(),
-        is_user: granted.user_name.is_some(),
-        name: granted.user_name.unwrap_or_else(|| client_id.to_owned()),
-        scopes: granted.scope.split_whitespace().map(str::to_owned).collect(),
-        ends: now + lifetime.min(console.settings().longest),
+        name: who.name,
+        is_user: who.user,
+        scopes: who.scopes,
+        auditor: who.auditor,
+        issuer,
+        ends: expires.min(now + console.settings().longest),
     };
     console.sessions().open(&held, session, now);
     let mut response = see_other(next);
@@ -159,12 +212,19 @@ fn opened(
     response
 }
 
-/// Signs out.
-pub(crate) async fn sign_out(State(console): State<Console>, headers: HeaderMap, _: Posted) -> Response {
+/// Signs out. Somebody who signed in at an issuer may also sign out there, by a link.
+pub(crate) async fn sign_out(State(console): State<Console>, headers: HeaderMap, posted: Posted) -> Response {
     if let Some(held) = cookie(&headers, SESSION_COOKIE) {
         console.sessions().close(held);
     }
-    let mut response = see_other("/ui/sign-in").into_response();
+    let left = match &posted.visitor.session.issuer {
+        Some(issuer) => match console.issuers().sign_out_address(&issuer.name).await {
+            Ok(Some(_)) => issuer.name.clone(),
+            Ok(None) | Err(_) => String::new(),
+        },
+        None => String::new(),
+    };
+    let mut response = see_other(&address("/ui/sign-in", [("left", left)])).into_response();
     set_cookie(&mut response, SESSION_COOKIE, "", true);
     response
 }

@@ -1,6 +1,8 @@
 //! What the pages share.
 
 use crate::api::Api;
+use crate::attempts::Attempts;
+use crate::issuers::SignInIssuers;
 use crate::session::Sessions;
 use crate::settings::{ConsoleSettings, OneTimeSignIn};
 use axum::Router;
@@ -19,6 +21,7 @@ struct Inner {
     api: Api,
     settings: ConsoleSettings,
     sessions: Sessions,
+    attempts: Attempts,
     streams: Arc<Semaphore>,
     one_time: Mutex<Option<OneTimeSignIn>>,
 }
@@ -29,6 +32,7 @@ impl Console {
         Self(Arc::new(Inner {
             api: Api(api),
             sessions,
+            attempts: Attempts::default(),
             one_time,
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
             settings,
@@ -41,6 +45,16 @@ impl Console {
 
     pub(crate) fn sessions(&self) -> &Sessions {
         &self.0.sessions
+    }
+
+    /// Attempts to sign in at an issuer.
+    pub(crate) fn attempts(&self) -> &Attempts {
+        &self.0.attempts
+    }
+
+    /// The issuers at which people sign in.
+    pub(crate) fn issuers(&self) -> &dyn SignInIssuers {
+        &*self.0.settings.issuers
     }
 
     /// Room for streams of live updates.

@@ -9,6 +9,7 @@
 mod cancellation;
 pub mod compare;
 mod declared;
+mod definition_check;
 pub mod digests;
 mod error;
 mod file_name;

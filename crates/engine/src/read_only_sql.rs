@@ -199,7 +199,7 @@ mod tests {
             assert!(refused.contains("report mine") && refused.contains(place), "{refused}");
         }
         for built_in in muster_reports::Catalogue::built_in().iter() {
-            check(built_in).unwrap();
+            check(&built_in).unwrap();
         }
     }
 }

@@ -4,9 +4,10 @@
 //! keyboard, width. The script is `tests/console/pages.mjs`.
 
 use crate::command;
-use crate::failure::Result;
+use crate::failure::{Context, Result};
 use crate::install;
 use crate::installation::Installation;
+use crate::issuer;
 use crate::tally::Tally;
 use crate::workspace::{Workspace, must_run_everything};
 use std::path::{Path, PathBuf};
@@ -21,6 +22,9 @@ pub struct Options {
     /// People in the organisation that is looked at
     #[arg(long, default_value_t = DEFAULT_IDENTITIES)]
     pub identities: u64,
+    /// Put the screenshot of the list of runs in the README's place
+    #[arg(long)]
+    pub picture: bool,
 }
 
 /// People in the organisation unless told otherwise.
@@ -34,7 +38,8 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
     let binary = workspace.binary(options.binary.as_deref())?;
     let tally = pages(workspace, &binary, options.identities)?;
     println!("{tally}");
-    Ok(tally.failed == 0)
+    let pictured = !options.picture || put_picture(workspace)?;
+    Ok(tally.failed == 0 && pictured)
 }
 
 /// Looks at every page. Screenshots are in the folder `console` below that of the checks.
@@ -73,5 +78,24 @@ pub fn pages(workspace: &Workspace, binary: &Path, identities: u64) -> Result<Ta
         tally.failed += 1;
     }
     server.stop()?;
+    tally += issuer::sign_in(workspace, &installation, &folder.join("screenshots"))?;
     Ok(tally)
+}
+
+/// The picture of the console in the README, and how large it may be.
+const PICTURE: &str = "book/src/images/console.png";
+const PICTURE_BYTES_MAX: u64 = 150 * 1024;
+
+/// Puts a fresh screenshot of the list of runs in the repository.
+fn put_picture(workspace: &Workspace) -> Result<bool> {
+    let taken = workspace.cache()?.join("console/screenshots/picture.png");
+    let bytes = std::fs::metadata(&taken).context(|| format!("{} is not there", taken.display()))?.len();
+    if bytes > PICTURE_BYTES_MAX {
+        println!("FAIL  the picture has {bytes} bytes: expected at most {PICTURE_BYTES_MAX}");
+        return Ok(false);
+    }
+    let place = workspace.root.join(PICTURE);
+    std::fs::copy(&taken, &place).context(|| format!("{} cannot be written", place.display()))?;
+    println!("{PICTURE} is written: {bytes} bytes");
+    Ok(true)
 }

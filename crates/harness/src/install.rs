@@ -19,6 +19,8 @@ pub const TYPESCRIPT_SDK_VERSION: &str = "1.4.15";
 /// Versions of the packages that look at the console: Playwright drives Debian's Chromium, axe knows the rules of
 /// accessibility.
 const BROWSER_PACKAGES: [&str; 2] = ["playwright-core@1.65.1", "axe-core@4.14.1"];
+/// The issuer at which the tests of the console sign in, with what drives the browser: one folder for one script.
+const ISSUER_PACKAGES: [&str; 3] = ["oidc-provider@9.13.3", BROWSER_PACKAGES[0], BROWSER_PACKAGES[1]];
 /// Version of schemathesis, which makes hostile requests.
 const SCHEMATHESIS_VERSION: &str = "4.32.5";
 /// The packages of the relay's tests: Kafka's client reads what was sent, and moto is the object store in which the broker
@@ -71,6 +73,14 @@ pub fn node_modules_with_sdk(workspace: &Workspace) -> Result<PathBuf> {
 /// When it cannot be installed.
 pub fn node_modules_with_browser(workspace: &Workspace) -> Result<PathBuf> {
     node_modules_with(workspace, &format!("npm-{}", BROWSER_PACKAGES.join("-")), &BROWSER_PACKAGES)
+}
+
+/// The `node_modules` folder with an OpenID Provider, and with what drives a browser.
+///
+/// # Errors
+/// When it cannot be installed.
+pub fn node_modules_with_issuer(workspace: &Workspace) -> Result<PathBuf> {
+    node_modules_with(workspace, &format!("npm-{}", ISSUER_PACKAGES.join("-")), &ISSUER_PACKAGES)
 }
 
 /// The `node_modules` folder with these packages.

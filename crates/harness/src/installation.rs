@@ -194,7 +194,19 @@ impl Installation {
     /// # Errors
     /// When the process cannot be started.
     pub fn spawn_under(&self, under: &[String], settings: &[(&str, &str)]) -> Result<Server> {
-        let port = ReservedPort::new()?;
+        self.spawn_at(ReservedPort::new()?, under, settings)
+    }
+
+    /// As [`Installation::spawn_under`], at a port that is known before.
+    ///
+    /// # Errors
+    /// When the process cannot be started.
+    pub fn spawn_at(
+        &self,
+        port: ReservedPort,
+        under: &[String],
+        settings: &[(&str, &str)],
+    ) -> Result<Server> {
         let log = File::options()
             .create(true)
             .append(true)

@@ -23,6 +23,7 @@ pub mod hostile;
 mod inspection;
 pub mod install;
 pub mod installation;
+mod issuer;
 pub mod kill;
 pub mod monitoring;
 pub mod port;

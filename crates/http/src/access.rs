@@ -66,6 +66,18 @@ rights! {
     ReadScheduledSearches;
     /// The right to make, change and remove scheduled searches.
     ManageScheduledSearches;
+    /// The right to check, add and remove definitions of reports.
+    ManageDefinitions;
+    /// The right to be told who one is.
+    ReadCaller;
+    /// The right to be told why an account belongs to its identity.
+    ExplainLink;
+    /// The right to compare snapshots.
+    CompareSnapshots;
+    /// The right to pin snapshots.
+    PinSnapshot;
+    /// The right to see clients, the audit trail, and how the installation is.
+    ReadAdministration;
 }
 
 /// A caller with the right `R`.
@@ -85,7 +97,7 @@ impl<R: Right> Allowed<R> {
         let inner = state.inner();
         inner.requests.admit((caller.client.clone(), version), now).map_err(Failure::rate_limited)?;
         inner.tenants.admit(caller.tenant.clone(), now).map_err(Failure::rate_limited)?;
-        if let Err(error) = caller.authorise(R::OPERATION) {
+        if let Err(error) = state.reports().authorise(&caller, R::OPERATION) {
             inner.refusals.note(state.reports(), now, &caller, R::OPERATION, &error.message).await;
             return Err(error.into());
         }

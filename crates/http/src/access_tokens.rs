@@ -6,7 +6,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
-use muster_reports::caller::{DataScope, Scope, UserIdentity, UserLevel};
+use muster_reports::caller::{AuditorLimits, DataScope, Scope, UserIdentity, UserLevel};
 use muster_reports::error::error_chain;
 use muster_reports::ids::{ClientId, TenantId};
 use muster_reports::{Caller, Error, Result};
@@ -69,6 +69,8 @@ struct Claims {
     user_name: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     levels: Vec<UserLevel>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    audit: Option<Box<AuditorLimits>>,
     scope: Vec<Scope>,
     data_scope: DataScope,
     jti: String,
@@ -80,9 +82,9 @@ impl Claims {
     /// The caller, unless the claims contradict each other.
     fn caller(self) -> Option<Caller> {
         let user = match (self.identity_id, self.user_name) {
-            (Some(id), Some(name)) => Some(UserIdentity { id, name, levels: self.levels }),
-            (None, None) => None,
-            (Some(_), None) | (None, Some(_)) => return None,
+            (Some(id), Some(name)) => Some(UserIdentity { id, name, levels: self.levels, audit: self.audit }),
+            (None, None) if self.audit.is_none() => None,
+            (Some(_), None) | (None, Some(_)) | (None, None) => return None,
         };
         Some(Caller {
             tenant: self.tenant_id,
@@ -185,6 +187,11 @@ impl Keys {
     }
 }
 
+/// How long a token holds that may hold for `lifetime`.
+pub(crate) fn lifetime_of(caller: &Caller, now: DateTime<Utc>, lifetime: TimeDelta) -> TimeDelta {
+    caller.auditor().map_or(lifetime, |limits| lifetime.min(limits.ends - now).max(TimeDelta::zero()))
+}
+
 fn pair(seed: &TokenSeed) -> Result<(EncodingKey, DecodingKey)> {
     let refuse = |error| Error::internal("the token key cannot be used", error);
     let signing = EncodingKey::from_ed_der(&[&PKCS8_PREFIX[..], seed].concat());
@@ -237,7 +244,7 @@ impl TokenIssuer {
         self.keys.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A token for `caller`, valid from `now` for `lifetime` in whole seconds.
+    /// A token for `caller`, valid from `now` for `lifetime` in whole seconds; an auditor's not beyond the end of his access.
     ///
     /// # Errors
     /// `Internal` when signing fails.
@@ -255,11 +262,12 @@ impl TokenIssuer {
             identity_id: caller.user.as_ref().map(|user| user.id.clone()),
             user_name: caller.user.as_ref().map(|user| user.name.clone()),
             levels: caller.user.as_ref().map(|user| user.levels.clone()).unwrap_or_default(),
+            audit: caller.user.as_ref().and_then(|user| user.audit.clone()),
             scope: caller.scopes.clone(),
             data_scope: caller.data_scope.clone(),
             jti: jti.into(),
             iat: now.timestamp(),
-            exp: (now + lifetime).timestamp(),
+            exp: (now + lifetime_of(caller, now, lifetime)).timestamp(),
         };
         self.load_changed_keys();
         encode(&Header::new(Algorithm::EdDSA), &claims, &self.keys().signing)
@@ -285,6 +293,8 @@ impl TokenIssuer {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
+    use muster_reports::caller::Period;
+    use muster_reports::ids::ReportId;
 
     fn caller(user: bool) -> Caller {
         Caller {
@@ -294,6 +304,7 @@ mod tests {
                 id: "i1".into(),
                 name: "cloudadmin".into(),
                 levels: vec![UserLevel::OrgAdmin],
+                audit: None,
             }),
             scopes: vec![Scope::ReportManage],
             data_scope: DataScope::Everything,
@@ -313,6 +324,23 @@ mod tests {
             assert_eq!(issuer.verify(&token, time() + TimeDelta::seconds(59)), Ok(caller));
             assert_eq!(issuer.verify(&token, time() + TimeDelta::seconds(60)), Err(TokenRefused::Expired));
         }
+    }
+
+    /// The limits are in the token, and it holds until the end of access and no longer.
+    #[test]
+    fn an_auditors_token_ends_with_his_access() {
+        let issuer = TokenIssuer::new(&[7; 32]).unwrap();
+        let mut auditor = caller(true);
+        let period = Period { from: DateTime::UNIX_EPOCH, to: time() };
+        let limits =
+            AuditorLimits::new(period, [ReportId::new("ACCOUNTS")], time() + TimeDelta::seconds(30)).unwrap();
+        auditor.user = auditor.user.map(|user| UserIdentity { audit: Some(Box::new(limits)), ..user });
+        let token = issuer.issue(&auditor, "j", time(), TimeDelta::seconds(60)).unwrap();
+        assert_eq!(issuer.verify(&token, time() + TimeDelta::seconds(29)), Ok(auditor.clone()));
+        assert_eq!(issuer.verify(&token, time() + TimeDelta::seconds(30)), Err(TokenRefused::Expired));
+        let late =
+            issuer.issue(&auditor, "j", time() + TimeDelta::seconds(45), TimeDelta::seconds(60)).unwrap();
+        assert_eq!(issuer.verify(&late, time() + TimeDelta::seconds(45)), Err(TokenRefused::Expired));
     }
 
     #[test]

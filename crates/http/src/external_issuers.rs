@@ -16,11 +16,13 @@ mod claims;
 mod fetch;
 mod jws;
 mod keys;
+mod sign_in;
 
 pub use algorithm::SignatureAlgorithm;
 pub use claims::{CallerRule, ClaimRules, TenantRule};
 pub use fetch::{FileKeys, UrlKeys};
 pub use keys::{KEY_SET_BYTES_MAX, KeySource, KeyTimes};
+pub use sign_in::{Attempt, SignInSettings, SignInToken, SignIns, SignedIn};
 
 use crate::access_tokens::{ISSUER, TokenRefusal, TokenRefused};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -28,6 +30,7 @@ use jws::Compact;
 use keys::KeyCache;
 use muster_reports::{Caller, Error, Result};
 use serde_json::{Map, Value};
+use sign_in::SignIn;
 use std::sync::Arc;
 
 /// An issuer whose tokens are accepted.
@@ -49,12 +52,15 @@ pub struct ExternalIssuer {
     pub keys: Arc<dyn KeySource>,
     /// How long its keys are used.
     pub key_times: KeyTimes,
+    /// How people sign in there, if they do.
+    pub sign_in: Option<SignInSettings>,
 }
 
 /// One issuer at work.
 pub(crate) struct Issuer {
     settings: ExternalIssuer,
     keys: KeyCache,
+    sign_in: Option<SignIn>,
 }
 
 /// The external issuers of a service; there may be none.
@@ -103,9 +109,15 @@ impl ExternalIssuers {
                 settings.algorithms.clone(),
                 settings.key_times.clone(),
             );
-            made.push(Issuer { settings, keys });
+            let sign_in = settings.sign_in.clone();
+            let sign_in = sign_in.map(|sign_in| SignIn::new(sign_in, &settings.issuer)).transpose()?;
+            made.push(Issuer { settings, keys, sign_in });
         }
         Ok(Self(made))
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &Issuer> {
+        self.0.iter()
     }
 
     /// The issuer that `token` names, if it is one of these. The token is not verified yet.
@@ -128,6 +140,20 @@ impl Issuer {
     ///
     /// # Errors [`TokenRefusal`]; `Expired` only for a token of this issuer that is otherwise valid here.
     pub(crate) async fn verify(&self, token: &str, now: DateTime<Utc>) -> Result<Caller, TokenRefusal> {
+        self.caller(&self.verified_claims(token, &self.settings.audiences, now).await?)
+    }
+
+    fn caller(&self, claims: &Map<String, Value>) -> Result<Caller, TokenRefusal> {
+        self.settings.claims.caller(&self.settings.name, claims)
+    }
+
+    /// The claims of a token that this issuer made for one of these audiences and that is valid now.
+    async fn verified_claims(
+        &self,
+        token: &str,
+        audiences: &[String],
+        now: DateTime<Utc>,
+    ) -> Result<Map<String, Value>, TokenRefusal> {
         let compact = Compact::read(token)?;
         let algorithm = SignatureAlgorithm::named(&compact.head.alg)
             .filter(|algorithm| self.settings.algorithms.contains(algorithm))
@@ -137,18 +163,22 @@ impl Issuer {
             return Err(TokenRefusal::invalid("the token's signature is not valid"));
         }
         let claims = compact.claims()?;
-        self.check_registered(&claims, now)?;
-        self.settings.claims.caller(&self.settings.name, &claims)
+        self.check_registered(&claims, audiences, now)?;
+        Ok(claims)
     }
 
     /// The registered claims (RFC 7519, section 4.1).
-    fn check_registered(&self, claims: &Map<String, Value>, now: DateTime<Utc>) -> Result<(), TokenRefusal> {
+    fn check_registered(
+        &self,
+        claims: &Map<String, Value>,
+        audiences: &[String],
+        now: DateTime<Utc>,
+    ) -> Result<(), TokenRefusal> {
         if claims.get("iss").and_then(Value::as_str) != Some(&self.settings.issuer) {
             return Err(TokenRefusal::invalid("the token's iss is not that of its issuer"));
         }
-        let for_us = |value: &Value| {
-            value.as_str().is_some_and(|text| self.settings.audiences.iter().any(|ours| ours == text))
-        };
+        let for_us =
+            |value: &Value| value.as_str().is_some_and(|text| audiences.iter().any(|ours| ours == text));
         match claims.get("aud") {
             Some(Value::Array(several)) if several.iter().any(for_us) => {}
             Some(one) if for_us(one) => {}
@@ -189,6 +219,13 @@ fn seconds(delta: TimeDelta) -> f64 {
 /// A time claim in seconds since the epoch, with fractions allowed: absent, not a number, or a number.
 fn time(claims: &Map<String, Value>, name: &str) -> Option<Option<f64>> {
     claims.get(name).map(|value| value.as_f64().filter(|seconds| seconds.is_finite()))
+}
+
+/// When a token with these claims expires, in whole seconds.
+fn claims_end(claims: &Map<String, Value>) -> Option<DateTime<Utc>> {
+    #[expect(clippy::cast_possible_truncation, reason = "a time beyond what can be shown is none")]
+    let seconds = time(claims, "exp")??.floor() as i64;
+    DateTime::from_timestamp(seconds, 0)
 }
 
 #[cfg(test)]

@@ -15,7 +15,9 @@
 
 mod access;
 mod access_tokens;
+mod administration;
 mod api_version;
+mod caller;
 mod client_secret;
 mod collection;
 pub mod connections;
@@ -56,8 +58,8 @@ pub use access_tokens::{KeyRing, TokenIssuer, TokenKeys, TokenRefused, TokenSeed
 pub use api_version::ApiVersion;
 pub use client_secret::{SecretKey, hmac_secret};
 pub use external_issuers::{
-    CallerRule, ClaimRules, ExternalIssuer, ExternalIssuers, FileKeys, KEY_SET_BYTES_MAX, KeySource,
-    KeyTimes, SignatureAlgorithm, TenantRule, UrlKeys,
+    Attempt, CallerRule, ClaimRules, ExternalIssuer, ExternalIssuers, FileKeys, KEY_SET_BYTES_MAX, KeySource,
+    KeyTimes, SignInSettings, SignInToken, SignIns, SignatureAlgorithm, SignedIn, TenantRule, UrlKeys,
 };
 pub use rate_limit::RateLimit;
 pub use route::{Access, RouteEntry};

@@ -3,6 +3,7 @@
 pub(crate) mod refused;
 pub(crate) mod request;
 
+use crate::access_tokens::lifetime_of;
 use crate::failure::{Failure, json};
 use crate::state::AppState;
 use axum::extract::{Request, State};
@@ -104,8 +105,14 @@ async fn authenticate(
         Some(Credential { caller, enabled: true, token_lifetime_s, .. }) if matches => {
             let limited = state.inner().tokens.admit(client, now);
             limited.map_err(Failure::rate_limited)?;
+            // Whoever has the secret may know it.
+            caller.check_end(now).map_err(|error| {
+                TokenRequestRefused::OAuth(OAuthErrorCode::UnauthorizedClient, error.message)
+            })?;
             let own = token_lifetime_s.map(|seconds| TimeDelta::seconds(seconds.into()));
-            Ok((caller, own.unwrap_or(state.settings().token_lifetime)))
+            let lifetime = own.unwrap_or(state.settings().token_lifetime);
+            let lifetime = lifetime_of(&caller, now, lifetime);
+            Ok((caller, lifetime))
         }
         Some(_) | None => {
             let limited = state.inner().token_failures.admit(client, now);

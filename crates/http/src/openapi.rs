@@ -90,7 +90,9 @@ pub(crate) fn document(operations: Document) -> Document {
 /// The scopes of which a caller needs one for an operation, as a user and as an application. They are found by asking the
 /// rule that decides about requests, so the document cannot differ from it.
 pub(crate) fn security(operation: Operation) -> Vec<SecurityRequirement> {
-    let user = UserIdentity { id: String::new(), name: String::new(), levels: UserLevel::ALL.to_vec() };
+    // Beside the level of an auditor no other counts.
+    let levels = UserLevel::ALL.into_iter().filter(|level| *level != UserLevel::Auditor).collect();
+    let user = UserIdentity { id: String::new(), name: String::new(), levels, audit: None };
     let kinds = [("userAuth", Some(user)), ("applicationAuth", None)];
     let requirements = kinds.into_iter().map(|(scheme, user)| {
         let caller = |scope| Caller {

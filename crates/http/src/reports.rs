@@ -7,6 +7,7 @@ pub(crate) mod custom;
 pub(crate) mod definitions;
 pub(crate) mod evidence;
 pub(crate) mod file;
+pub(crate) mod kept_definitions;
 pub(crate) mod result;
 pub(crate) mod run;
 

@@ -4,13 +4,15 @@ use crate::api_version::{
     ApiVersion, HISTORY, REPORTS, SAVED_SEARCHES, SCHEDULED_SEARCHES, SEARCH, TASK_STATUS,
 };
 use crate::failure::{Failure, json_bytes};
-use crate::reports::{cancel, compare, cover, custom, definitions, evidence, file, result, run};
+use crate::reports::{
+    cancel, compare, cover, custom, definitions, evidence, file, kept_definitions, result, run,
+};
 use crate::route::{RouteEntry, Routes, described};
 use crate::state::AppState;
 use crate::task_status::{list, status, update};
 use crate::{
-    health, history, middleware, notifications, oauth, openapi, saved_searches, scheduled_searches,
-    schedules, search, snapshots,
+    administration, caller, health, history, middleware, notifications, oauth, openapi, saved_searches,
+    scheduled_searches, schedules, search, snapshots,
 };
 use axum::Router;
 use axum::extract::Request;
@@ -74,8 +76,14 @@ fn routes() -> Routes {
         routes.needs(published, described!(history::compare_snapshots));
         routes.needs(published, described!(history::compare_snapshots_of_type));
     }
+    routes.needs(OWN, described!(caller::get_caller));
+    routes.needs(OWN, described!(list::count_tasks));
     routes.needs(OWN, described!(definitions::list_reports));
     routes.needs(OWN, described!(custom::start_custom_report));
+    routes.needs(OWN, described!(kept_definitions::list_definitions));
+    routes.needs(OWN, described!(kept_definitions::add_definition));
+    routes.needs(OWN, described!(kept_definitions::get_definition));
+    routes.needs(OWN, described!(kept_definitions::remove_definition));
     routes.needs(OWN, described!(result::get_task_result));
     routes.needs(OWN, described!(result::list_results));
     routes.needs(OWN, described!(file::get_any_file));
@@ -90,6 +98,13 @@ fn routes() -> Routes {
     routes.needs(OWN, described!(schedules::delete_schedule));
     routes.needs(OWN, described!(snapshots::list_sources));
     routes.needs(OWN, described!(snapshots::list_snapshots));
+    routes.needs(OWN, described!(administration::explain_link));
+    routes.needs(OWN, described!(administration::compare_snapshots));
+    routes.needs(OWN, described!(administration::pin_snapshot));
+    routes.needs(OWN, described!(administration::unpin_snapshot));
+    routes.needs(OWN, described!(administration::list_clients));
+    routes.needs(OWN, described!(administration::get_audit_trail));
+    routes.needs(OWN, described!(administration::get_installation));
     routes.needs(OWN, described!(notifications::list_notifications));
     routes.needs(OWN, described!(notifications::retry_notification));
     routes.open(described!(oauth::create_token));

@@ -34,7 +34,7 @@ fn source(run: &SourceRun) -> SourceDescription {
     }
 }
 
-fn snapshot(snapshot: &CataloguedSnapshot, counted: bool) -> SnapshotDescription {
+pub(crate) fn snapshot(snapshot: &CataloguedSnapshot, counted: bool) -> SnapshotDescription {
     let manifest = &snapshot.manifest;
     let bytes = || manifest.files.values().flat_map(|files| files.values()).map(|file| file.bytes).sum();
     SnapshotDescription {
@@ -70,7 +70,7 @@ pub(crate) async fn list_sources(
 /// List the snapshots
 ///
 /// The last 100 snapshots, the last one first; expired ones too. A caller who sees rows of some sources only gets no
-/// numbers of rows.
+/// numbers of rows. An auditor gets those of his period.
 #[utoipa::path(
     get,
     path = "/muster/v1/snapshots",

@@ -4,7 +4,7 @@ use crate::access_tokens::TokenIssuer;
 use crate::api_version::ApiVersion;
 use crate::client_secret::SecretKey;
 use crate::credential_check::CredentialCheck;
-use crate::external_issuers::ExternalIssuers;
+use crate::external_issuers::{ExternalIssuers, SignIns};
 use crate::rate_limit::RateLimiter;
 use crate::refusal_events::RefusalEvents;
 use crate::search_answers::AnswerRoom;
@@ -14,7 +14,7 @@ use muster_reports::Reports;
 use muster_reports::ids::{ClientId, TenantId};
 use muster_reports::made::{Comparer, EvidenceMaker};
 use muster_reports::ports::{Clock, Credentials, FileOpener, Ids, Readiness};
-use muster_reports::service::{Notifications, SavedSearches, Schedules};
+use muster_reports::service::{Administration, Definitions, Notifications, SavedSearches, Schedules};
 use std::sync::Arc;
 
 /// Everything that is joined into an [`AppState`].
@@ -25,8 +25,12 @@ pub struct Wiring {
     pub schedules: Arc<Schedules>,
     /// The use cases of saved searches.
     pub saved_searches: Arc<SavedSearches>,
+    /// The use cases of definitions.
+    pub definitions: Arc<Definitions>,
     /// The use cases of notifications.
     pub notifications: Arc<Notifications>,
+    /// The use cases of administration.
+    pub administration: Arc<Administration>,
     /// Credentials of the token endpoint.
     pub credentials: Arc<dyn Credentials>,
     /// Published files.
@@ -88,6 +92,11 @@ impl AppState {
         }))
     }
 
+    /// The external issuers at which people can sign in.
+    pub fn sign_ins(&self) -> SignIns {
+        SignIns(self.clone())
+    }
+
     pub(crate) fn inner(&self) -> &Inner {
         &self.0
     }
@@ -106,6 +115,14 @@ impl AppState {
 
     pub(crate) fn saved_searches(&self) -> &SavedSearches {
         &self.0.wiring.saved_searches
+    }
+
+    pub(crate) fn definitions(&self) -> &Definitions {
+        &self.0.wiring.definitions
+    }
+
+    pub(crate) fn administration(&self) -> &Administration {
+        &self.0.wiring.administration
     }
 
     pub(crate) fn notifications(&self) -> &Notifications {

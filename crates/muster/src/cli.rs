@@ -1,24 +1,29 @@
 //! The command line: what can be typed. What it does is in `commands`, `serve` and `demo`.
 
 mod backup;
+mod definition;
 mod flowing;
 mod notification;
+mod refresh;
 mod report;
 mod schedule;
 mod service;
 mod source;
 
 pub use backup::{BackupCommand, RestoreArgs};
+pub use definition::{DefinitionCommand, TrialArgs};
 pub use notification::{NotificationCommand, NotifyArgs};
+pub use refresh::RefreshArgs;
 pub use report::{CompareArgs, ListedState, ReportCommand, RunArgs, WaitArgs};
 pub use schedule::{ScheduleAddArgs, ScheduleCommand};
 pub use service::{DoctorArgs, EnvCommand, LoginArgs, Service};
 pub use source::{InitArgs, MirrorArgs, SourceCommand};
 
 use crate::output::OutputFormat;
-use chrono::{DateTime, DurationRound, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
-use muster_reports::retention::AsOf;
+use muster_reports::caller::UserLevel;
+use refresh::moment;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -39,7 +44,7 @@ const GLOBAL: &str = "Global options";
   muster report run IDENTITIES --wait -o . run a report and fetch its files
 
 The status is 0, or 1 failed, 2 wrong usage, 3 done with a warning, 4 not allowed, 5 not found,
-6 cancelled, 124 timed out. Results are on standard output, everything else on standard error.
+6 cancelled, 7 too much lost, 124 timed out. Results are on standard output, everything else on standard error.
 
 Settings come from defaults, then a TOML file (--config, or muster.toml in the data
 directory), then variables MUSTER__SECTION__KEY, then flags; `muster config show` shows them."
@@ -107,11 +112,17 @@ bytes are not read again, and of large tables only the partitions with changed r
 reads and computes everything again, with the same result.
 
 If a source cannot be read, the refresh fails and the last snapshot stays in force, unless the setting
-refresh.publish_incomplete is true: then the source's accounts stay as they were, and reports warn.")]
+refresh.publish_incomplete is true: then the source's accounts stay as they were, and reports warn.
+
+If more identities or accounts would be lost than the settings refresh.guards allow, nothing is published and
+the status is 7. --plan says what would change; --accept-losses publishes it.")]
     Refresh(RefreshArgs),
     /// Run reports and fetch their files, over HTTP
     #[command(subcommand)]
     Report(ReportCommand),
+    /// Reports of one's own
+    #[command(subcommand)]
+    Definition(DefinitionCommand),
     /// Services that reports are run on, kept under names
     #[command(subcommand)]
     Env(EnvCommand),
@@ -255,9 +266,14 @@ pub enum ClientCommand {
 Examples:
   muster client create --kind user --name ada.lovelace --level ORG_ADMIN --scope sp:scopes:all
   muster client create --kind application --name nightly-export --scope sp:report:manage
+  muster client create --name kim.audit --level auditor --reports ACCOUNTS,IDENTITIES \\
+    --from 2025-01-01 --to 2025-12-31 --ends 2026-03-31
+
+An AUDITOR reads and downloads results of the named reports, made from snapshots of the period, until
+the end; with --scope sp:report:manage he starts these reports, too, and nothing else.
 
 Levels: ORG_ADMIN, CERT_ADMIN, REPORT_ADMIN, ROLE_ADMIN, ROLE_SUBADMIN, SOURCE_ADMIN,
-SOURCE_SUBADMIN, HELPDESK, USER. Scopes: sp:scopes:all, sp:report:manage, sp:report:read,
+SOURCE_SUBADMIN, HELPDESK, USER, AUDITOR. Scopes: sp:scopes:all, sp:report:manage, sp:report:read,
 sp:search:read, idn:task-management:write, idn:task-management:read, sp:saved-search:manage,
 sp:saved-search:read, sp:scheduled-search:manage, idn:identity-history:manage,
 idn:identity-history:read.")]
@@ -280,18 +296,31 @@ Examples:
 /// `client create`
 #[derive(Debug, Args)]
 pub struct ClientCreateArgs {
-    /// `user`: a personal access token, may cancel; `application`: may not
-    #[arg(long, value_enum)]
-    pub kind: ClientKind,
+    /// `user`: a personal access token, may cancel; `application`: may not [default with --level: user]
+    #[arg(long, value_enum, required_unless_present = "levels")]
+    pub kind: Option<ClientKind>,
     /// The user's name, or what the application is for
     #[arg(long)]
     pub name: String,
     /// A user level; may be repeated
-    #[arg(long = "level", value_name = "LEVEL")]
-    pub levels: Vec<muster_reports::caller::UserLevel>,
-    /// A scope; may be repeated
-    #[arg(long = "scope", value_name = "SCOPE", required = true)]
+    #[arg(long = "level", value_name = "LEVEL", value_parser = level)]
+    pub levels: Vec<UserLevel>,
+    /// A scope; may be repeated. Needed for all but auditors [default for them: sp:report:read]
+    #[arg(long = "scope", value_name = "SCOPE")]
     pub scopes: Vec<muster_reports::caller::Scope>,
+    /// Of an auditor: the first day (in UTC) or time of the snapshots that he may see
+    #[arg(long, value_name = "DATE", value_parser = first_moment)]
+    pub from: Option<DateTime<Utc>>,
+    /// Of an auditor: the last day (in UTC) or time of these snapshots
+    #[arg(long, value_name = "DATE", value_parser = moment)]
+    pub to: Option<DateTime<Utc>>,
+    /// Of an auditor: the reports that he may see, by report type or definition id, with commas between them; may be
+    /// repeated
+    #[arg(long = "reports", value_name = "REPORT", value_delimiter = ',')]
+    pub reports: Vec<String>,
+    /// Of an auditor: the last day (in UTC), or the time, of his access
+    #[arg(long, value_name = "DATE", value_parser = moment)]
+    pub ends: Option<DateTime<Utc>>,
     /// The identity id of the user [default: a fresh one]
     #[arg(long, value_name = "ID")]
     pub identity_id: Option<String>,
@@ -316,43 +345,16 @@ pub enum ClientKind {
     Application,
 }
 
-/// `refresh`
-#[derive(Debug, Default, Args)]
-pub struct RefreshArgs {
-    /// Refused records to print for each source; a refresh keeps the first 20 for this
-    #[arg(long, value_name = "N", default_value_t = 20)]
-    pub rejected: usize,
-    /// Read every source and compute every table again, also what cannot have changed
-    #[arg(long)]
-    pub full: bool,
-    /// Continue without tables of the last snapshot that are damaged and cannot be made again from sources; prints what is lost
-    #[arg(long)]
-    pub rebuild: bool,
-    /// Accept what this source lost, by its name or id: missing accounts, native identities that are all new, lost
-    /// links; may be repeated
-    #[arg(long, value_name = "SOURCE")]
-    pub accept_missing: Vec<String>,
-    /// Publish nothing: read and compute as always, and print what would differ from the last snapshot
-    #[arg(long)]
-    pub plan: bool,
-    /// With --plan, write each difference into this file, as NDJSON if its name ends in .ndjson, else as CSV
-    #[arg(long, value_name = "FILE", requires = "plan")]
-    pub to: Option<PathBuf>,
-    /// Print the rows, files and bytes of each table, too
-    #[arg(long)]
-    pub verbose: bool,
-    /// The date or time that the sources are of, for history, whatever date their data carries: the snapshot is of it
-    #[arg(long, value_name = "DATE", value_parser = moment)]
-    pub as_of: Option<DateTime<Utc>>,
+/// A user level, in any case.
+fn level(text: &str) -> Result<UserLevel, String> {
+    text.to_ascii_uppercase().parse()
 }
 
-/// A time in whole milliseconds, as the clock gives it, or a date, which means the end of that day in UTC.
-fn moment(text: &str) -> Result<DateTime<Utc>, String> {
-    match text.parse() {
-        Ok(AsOf::Moment(moment)) => Ok(moment.duration_trunc(TimeDelta::milliseconds(1)).unwrap_or(moment)),
-        Ok(AsOf::Snapshot(_)) | Err(_) => {
-            Err("expected a date such as 2026-03-31, or a time such as 2026-03-31T12:00:00Z".to_owned())
-        }
+/// As [`moment`], but a date means its begin.
+fn first_moment(text: &str) -> Result<DateTime<Utc>, String> {
+    match text.parse::<NaiveDate>() {
+        Ok(date) => Ok(date.and_time(NaiveTime::MIN).and_utc()),
+        Err(_) => moment(text),
     }
 }
 

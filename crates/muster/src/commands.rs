@@ -6,6 +6,7 @@ pub mod check;
 pub mod client;
 pub mod config;
 pub mod correlate;
+pub mod definition;
 pub mod doctor;
 pub mod env;
 pub mod evidence;

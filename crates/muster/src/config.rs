@@ -13,12 +13,14 @@ mod audit;
 mod byte_size;
 mod checks;
 mod declared;
+mod guards;
 mod issuers;
 mod layers;
 
 pub use audit::{AuditedDownloads, KafkaProperties};
 pub use byte_size::ByteSize;
-pub use issuers::{Callers, Issuer};
+pub use guards::Guards;
+pub use issuers::{Callers, Issuer, SignInToken};
 pub use layers::{Effective, Given};
 
 use declared::{keys, settings};
@@ -88,6 +90,9 @@ settings! {
         idle_s: u64 = 1_800,
         /// A session ends this long after its sign-in, or earlier with its access token.
         longest_s: u64 = 28_800,
+        /// The address at which browsers reach the service, such as `https://muster.example.com`. Issuers lead people back
+        /// to it.
+        public_url: Option<String> = None,
     }
 
     /// Where data is kept.
@@ -171,6 +176,8 @@ settings! {
         /// Publish a snapshot even if a source could not be read; its accounts stay as they were, and reports
         /// warn.
         publish_incomplete: bool = false,
+        /// How much a refresh may lose, as a table `[refresh.guards]`; see below.
+        guards: Guards = Guards::default(),
     }
 
     /// How long snapshots are kept.

@@ -42,13 +42,14 @@ use muster_reports::ids::{ClientId, TaskId, TenantId};
 use muster_reports::ports::{AuditTrail, Clock, Ids};
 use muster_reports::retention::CataloguedSnapshot;
 use muster_reports::trace::Trace;
-use muster_runs::{Events, Lock, ResultFiles, clear_work, find_snapshot, lock};
+use muster_runs::{Events, KeptDefinitions, Lock, ResultFiles, clear_work, find_snapshot, lock};
 use muster_store::{Deciding, Place, SealKey, Store};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use token_keys::TokenKeyFiles;
 
 pub use folder::private_dir as make_private;
+pub use folder::secret as secret_text;
 pub use installation::MARK;
 
 /// The folder of the keys.
@@ -229,6 +230,11 @@ impl DataDir {
         Ok(ResultFiles::open(self.results_dir())?)
     }
 
+    /// Folder of the service's keys.
+    pub fn keys_dir(&self) -> Result<PathBuf> {
+        keys_dir(&self.shared)
+    }
+
     /// The key under which client secrets are kept.
     pub fn secret_key(&self) -> Result<SecretKey> {
         Ok(SecretKey::new(key(&self.shared, "secrets.key")?))
@@ -287,9 +293,16 @@ impl DataDir {
         Ok(clear_work(&self.shared, &self.own_tables_dir()?, &self.work_dir()?)?)
     }
 
-    /// The reports there are.
-    pub fn catalogue(&self) -> Result<Catalogue> {
-        catalogue(&self.settings)
+    /// The reports there are, with those that the database keeps now.
+    pub async fn catalogue(&self) -> Result<Catalogue> {
+        let catalogue = catalogue(&self.settings)?;
+        self.kept_definitions(catalogue.clone()).reload().await?;
+        Ok(catalogue)
+    }
+
+    /// What keeps these reports as the database has them.
+    pub fn kept_definitions(&self, catalogue: Catalogue) -> KeptDefinitions {
+        KeptDefinitions::new(self.store.clone(), self.tenant.clone(), catalogue)
     }
 }
 
@@ -321,6 +334,14 @@ fn key(shared: &Path, name: &str) -> Result<keys::Key> {
 
 fn keys_dir(shared: &Path) -> Result<PathBuf> {
     folder::own_inside(&shared.join(KEYS))
+}
+
+/// Until when the key before another one checks, which its file says; `None` where there is no file.
+///
+/// # Errors
+/// When the file is damaged, or others may read it.
+pub fn previous_key_until(path: &Path) -> Result<Option<DateTime<Utc>>> {
+    Ok(keys::previous(path)?.map(|(_, until)| until))
 }
 
 /// The key that seals the audit trail, in a folder of keys; none is made.

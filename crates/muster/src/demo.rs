@@ -72,7 +72,7 @@ async fn run_with(
     let face = Face::listen(settings)?;
     let data = DataDir::open_or_make(settings).await?;
     let lock = data.lock_service()?;
-    let catalogue = data.catalogue()?;
+    let catalogue = data.catalogue().await?;
     let engine = data.engine()?;
     let runner = runner(&data, engine.clone(), catalogue.clone())?;
     let say = Say(output);
@@ -208,6 +208,7 @@ fn demo_user() -> NewClient {
             id: SystemIds.fresh(),
             name: "demo.admin".into(),
             levels: vec![UserLevel::OrgAdmin],
+            audit: None,
         }),
         scopes: vec![Scope::All],
         data_scope: DataScope::Everything,

@@ -1,10 +1,10 @@
 //! Commands, flags and settings that documents name exist. Documents are every `*.md` of the repository, of which the code
 //! spans and the lines of code blocks are read:
 //! - `muster ...` and `cargo run --release -- ...` name subcommands, and flags of the subcommand that they name;
-//! - `section.key`, alone or with a value, and `MUSTER__SECTION__KEY` name a setting.
+//! - `section.key` or `section.table.key`, alone or with a value, and `MUSTER__SECTION__KEY` name a setting.
 
 use crate::cli::Cli;
-use crate::config::Settings;
+use crate::config::{Guards, Settings};
 use clap::{Command, CommandFactory};
 use std::path::{Path, PathBuf};
 
@@ -92,12 +92,17 @@ fn setting_fault(code: &str) -> Option<String> {
         Some(variable) => variable.to_ascii_lowercase().replace("__", "."),
         None => name.to_owned(),
     };
-    let (section, rest) = key.split_once('.')?;
+    let (section, rest) = key.rsplit_once('.')?;
     let plain = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
-    if !plain(section) || !plain(rest) || OTHERS.contains(&name) || name == "MUSTER__SECTION__KEY" {
+    if !section.split('.').all(plain)
+        || !plain(rest)
+        || OTHERS.contains(&name)
+        || name == "MUSTER__SECTION__KEY"
+    {
         return None;
     }
-    let known = Settings::SECTIONS.iter().find(|(known, _)| *known == section);
+    let mut sections = Settings::SECTIONS.iter().chain(&[("refresh.guards", Guards::KEYS)]);
+    let known = sections.find(|(known, _)| *known == section);
     let is_variable = name != key;
     let is_known = known.map_or(!is_variable, |(_, keys)| keys.iter().any(|key| key.name == rest));
     (!is_known).then(|| format!("there is no setting {key}"))
@@ -162,11 +167,21 @@ fn settings_are_found() {
         "sources.csv",
         "audit.rs:1",
         "refresh.lock",
+        "refresh.guards",
+        "refresh.guards.identities_lost = 5",
+        "MUSTER__REFRESH__GUARDS__ALWAYS_ALLOWED=5",
         "server",
     ] {
         assert_eq!(setting_fault(right), None, "{right}");
     }
-    for wrong in ["server.listens", "worker.cuont = 4", "MUSTER__WORKERS__COUNT=4", "MUSTER__WORKER__CUONT"] {
+    for wrong in [
+        "server.listens",
+        "worker.cuont = 4",
+        "MUSTER__WORKERS__COUNT=4",
+        "MUSTER__WORKER__CUONT",
+        "refresh.guards.lost",
+        "MUSTER__REFRESH__GUARDS__LOST",
+    ] {
         assert!(setting_fault(wrong).is_some(), "{wrong}");
     }
 }

@@ -23,6 +23,8 @@ pub enum ExitStatus {
     NotFound,
     /// The report was cancelled.
     Cancelled,
+    /// More would be lost than the settings allow: nothing was published.
+    LosesTooMuch,
     /// The time was up.
     TimedOut,
 }
@@ -37,6 +39,7 @@ impl ExitStatus {
             Self::NotAllowed => 4,
             Self::NotFound => 5,
             Self::Cancelled => 6,
+            Self::LosesTooMuch => 7,
             Self::TimedOut => 124,
         }
     }

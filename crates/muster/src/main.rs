@@ -16,6 +16,7 @@ mod documents;
 mod environments;
 mod failure;
 mod ids;
+mod installation_facts;
 mod issuers;
 mod metrics;
 mod output;
@@ -36,7 +37,7 @@ use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
     // Clap prints usage errors itself and ends with status 2.
@@ -68,6 +69,7 @@ async fn dispatch(cli: Cli) -> Result {
         Command::Source(command) => commands::source::run(command, settings, output).await,
         Command::Refresh(args) => commands::refresh::run(args, settings, output).await,
         Command::Report(command) => Box::pin(commands::report::run(command, settings, output)).await,
+        Command::Definition(command) => Box::pin(commands::definition::run(command, settings, output)).await,
         Command::Env(command) => commands::env::run(command, output),
         Command::Login(args) => Box::pin(commands::env::login(args)).await,
         Command::Schedule(command) => Box::pin(commands::schedule::run(command, settings, output)).await,

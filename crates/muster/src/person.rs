@@ -37,7 +37,7 @@ fn described(uid: u32, name: Option<String>, sudo: Option<&str>) -> UserIdentity
         Some(sudo) => format!("{name} (sudo by {sudo})"),
         None => name,
     };
-    UserIdentity { id: format!("uid {uid}"), name, levels: Vec::new() }
+    UserIdentity { id: format!("uid {uid}"), name, levels: Vec::new(), audit: None }
 }
 
 fn plain(name: &str) -> String {

@@ -10,7 +10,8 @@ use crate::config::{AuditedDownloads, Settings};
 use crate::data_dir::{DataDir, Opening};
 use crate::failure::{Context, Failure, Result};
 use crate::ids::SystemIds;
-use crate::issuers;
+use crate::installation_facts::Facts;
+use crate::issuers::{self, ConsoleIssuers};
 use crate::metrics::Metrics;
 use crate::systemd;
 use chrono::TimeDelta;
@@ -26,7 +27,9 @@ use muster_reports::ports::{Clock, Ids, ReportRunner};
 use muster_reports::schedule::time_zone;
 use muster_reports::scheduled::RunAttempts;
 use muster_reports::{Catalogue, Reports, service};
-use muster_runs::{Copies, Lock, ResultExpiry, ResultFiles, ServiceReadiness, Swept};
+use muster_runs::{
+    Copies, CustomDefinitions, Inspections, Lock, ResultExpiry, ResultFiles, ServiceReadiness, Swept,
+};
 use muster_worker::{Scheduler, SchedulerSettings, Stop, Worker, WorkerSettings};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -50,7 +53,7 @@ pub async fn run(args: &ServeArgs, settings: &Settings) -> Result {
     }
     let lock = data.lock_service()?;
     data.clear_work()?;
-    let catalogue = data.catalogue()?;
+    let catalogue = data.catalogue().await?;
     let engine = data.engine()?;
     let runner = Arc::new(data.report_runs(engine.clone(), catalogue.clone())?);
     let face = Face::listen(settings)?;
@@ -178,6 +181,7 @@ impl Service {
         data.sweep()?.run(swept).await?;
 
         let (stopping, worker_stop) = (CancellationToken::new(), Stop::default());
+        let kept = data.kept_definitions(catalogue.clone());
         let reports = Arc::new(reports(data, catalogue, engine.clone()));
         let state = state(data, reports.clone(), files.clone(), engine.clone(), stopping.clone())?;
         let limits = Limits {
@@ -192,9 +196,10 @@ impl Service {
         };
         let mut parts = JoinSet::new();
         let grace = limits.grace;
+        let issuers = Arc::new(ConsoleIssuers(state.sign_ins()));
         let api = muster_http::router(state);
         let router = match settings.console.enabled {
-            true => with_console(api, console(settings, sign_in, stopping.clone())),
+            true => with_console(api, console(settings, issuers, sign_in, stopping.clone())),
             false => api,
         };
         parts.spawn(connections::serve(listener, transport, router, limits.clone(), stopping.clone()));
@@ -219,6 +224,7 @@ impl Service {
         if settings.notifications.run {
             parts.spawn(Arc::new(data.deliverer()?).run(stopping.clone()));
         }
+        parts.spawn(kept.follow(stopping.clone()));
         parts.spawn(expire_results(data.result_expiry()?, stopping.clone()));
         if let Some(relay) = relay(data)? {
             parts.spawn(relay.run(stopping.clone()));
@@ -268,6 +274,7 @@ const YEAR_S: i64 = 365 * 24 * 3_600;
 /// What the console is made with.
 fn console(
     settings: &Settings,
+    issuers: Arc<ConsoleIssuers>,
     one_time: Option<OneTimeSignIn>,
     stopping: CancellationToken,
 ) -> ConsoleSettings {
@@ -280,6 +287,7 @@ fn console(
         // A page asks the API several times.
         page_timeout: Duration::from_millis(settings.server.request_timeout_ms.saturating_mul(2)),
         stopping,
+        issuers,
         one_time,
     }
 }
@@ -431,10 +439,26 @@ fn state(
         store: data.store.clone(),
         schedules: schedules.clone(),
     };
+    let definitions = service::Definitions {
+        reports: reports.clone(),
+        store: data.store.clone(),
+        custom: Arc::new(CustomDefinitions {
+            engine: engine.clone(),
+            kept: data.kept_definitions(reports.catalogue.clone()),
+        }),
+    };
     let notifications = service::Notifications { reports: reports.clone(), store: data.store.clone() };
+    let administration = service::Administration {
+        reports: reports.clone(),
+        inspector: Arc::new(Inspections::new(engine.clone())),
+        credentials: data.store.clone(),
+        installation: Arc::new(Facts::of(data)?),
+    };
     Ok(AppState::new(Wiring {
         reports,
+        definitions: Arc::new(definitions),
         notifications: Arc::new(notifications),
+        administration: Arc::new(administration),
         schedules,
         saved_searches: Arc::new(saved_searches),
         credentials: data.store.clone(),
@@ -452,7 +476,7 @@ fn state(
         clock: Arc::new(SystemClock),
         ids: Arc::new(SystemIds),
         issuer: data.token_issuer()?,
-        external_issuers: issuers::external(&auth.issuers, &data.tenant, data.dir())?,
+        external_issuers: issuers::external(&data.settings, &data.tenant, data.dir())?,
         secret_key: data.secret_key()?,
         settings: muster_http::Settings {
             org: tenant.org.clone(),

@@ -80,7 +80,8 @@ impl DataDir {
             threads: self.threads(),
             clock: Arc::new(SystemClock),
         };
-        Ok(ReportRuns { engine, catalogue, snapshots: self.store.clone(), writing })
+        let definitions = self.kept_definitions(catalogue);
+        Ok(ReportRuns { engine, definitions, snapshots: self.store.clone(), writing })
     }
 
     /// What searches documents for requests.
@@ -117,6 +118,7 @@ impl DataDir {
             ids: Arc::new(SystemIds),
             environment: Arc::new(|name| std::env::var(name).ok()),
             publish_incomplete: self.settings.refresh.publish_incomplete,
+            limits: self.settings.refresh.guards.limits(),
             log: self.store.clone(),
         })
     }

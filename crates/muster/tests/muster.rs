@@ -5,6 +5,10 @@
 mod backup;
 #[path = "muster/command_line.rs"]
 mod command_line;
+#[path = "muster/definitions.rs"]
+mod definitions;
+#[path = "muster/guards.rs"]
+mod guards;
 #[path = "muster/keeping.rs"]
 mod keeping;
 #[path = "muster/mirror.rs"]

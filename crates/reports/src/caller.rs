@@ -1,8 +1,13 @@
 //! Who calls, and the one table of who may do what.
 
+mod auditor;
+
+pub use auditor::{AuditorLimits, Period};
+
 use crate::error::{Error, Result, shown};
 use crate::ids::{ClientId, SourceId, TenantId};
 use crate::trace::Trace;
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fmt;
@@ -40,11 +45,13 @@ pub enum UserLevel {
     Helpdesk,
     /// Any other user: may read, not start.
     User,
+    /// Reads named reports of a period, until a time ([`AuditorLimits`]). Not a published level.
+    Auditor,
 }
 
 impl UserLevel {
     /// All levels.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::OrgAdmin,
         Self::CertAdmin,
         Self::ReportAdmin,
@@ -54,6 +61,7 @@ impl UserLevel {
         Self::SourceSubadmin,
         Self::Helpdesk,
         Self::User,
+        Self::Auditor,
     ];
 
     /// The published name.
@@ -68,6 +76,7 @@ impl UserLevel {
             Self::SourceSubadmin => "SOURCE_SUBADMIN",
             Self::Helpdesk => "HELPDESK",
             Self::User => "USER",
+            Self::Auditor => "AUDITOR",
         }
     }
 }
@@ -245,9 +254,18 @@ pub struct UserIdentity {
     pub name: String,
     /// What this user may do beyond reading.
     pub levels: Vec<UserLevel>,
+    /// What an auditor may see, and until when. It follows the other members, so that a store finds a user's name in the
+    /// text of a caller as before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audit: Option<Box<AuditorLimits>>,
 }
 
 impl UserIdentity {
+    /// Whether the limits of an auditor hold, whatever other levels the user has.
+    pub fn is_auditor(&self) -> bool {
+        self.audit.is_some() || self.levels.contains(&UserLevel::Auditor)
+    }
+
     /// Whether all that this user may start reports with is a level over sources.
     pub fn is_source_administrator(&self) -> bool {
         let mut starting = self.levels.iter().filter(|level| STARTERS.contains(level)).peekable();
@@ -313,6 +331,18 @@ pub enum Operation {
     ReadScheduledSearches,
     /// Making, changing and removing scheduled searches.
     ManageScheduledSearches,
+    /// Checking, adding and removing definitions of reports.
+    ManageDefinitions,
+    /// Who the caller is.
+    ReadCaller,
+    /// Why an account belongs to its identity.
+    ExplainLink,
+    /// What differs between two snapshots.
+    CompareSnapshots,
+    /// Keeping a snapshot from expiring, and letting it expire again.
+    PinSnapshot,
+    /// Clients, the audit trail, and how the installation is.
+    ReadAdministration,
 }
 
 /// What an operation asks of a caller.
@@ -321,6 +351,8 @@ struct Rule {
     /// Levels of which a user needs one; empty: any user.
     levels: &'static [UserLevel],
     applications: bool,
+    /// Whether auditors may, within their limits. Levels say nothing of them.
+    auditors: bool,
 }
 
 /// Levels that see rows of their sources only, unless the user has one of the other starting levels too.
@@ -348,12 +380,15 @@ const TASK_READERS: &[UserLevel] = &[
     UserLevel::SourceSubadmin,
 ];
 
+/// Levels of which a user needs one to change what reports there are.
+const REPORT_ADMINISTRATORS: &[UserLevel] = &[UserLevel::OrgAdmin, UserLevel::ReportAdmin];
+
 /// Levels of which a user needs one to list what an identity has now: those of the published document.
 const ACCESS_LISTERS: &[UserLevel] = &[UserLevel::OrgAdmin, UserLevel::Helpdesk, UserLevel::ReportAdmin];
 
 impl Operation {
     /// All operations.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 24] = [
         Self::Start,
         Self::ReadResult,
         Self::Download,
@@ -372,6 +407,12 @@ impl Operation {
         Self::ExecuteSavedSearch,
         Self::ReadScheduledSearches,
         Self::ManageScheduledSearches,
+        Self::ManageDefinitions,
+        Self::ReadCaller,
+        Self::ExplainLink,
+        Self::CompareSnapshots,
+        Self::PinSnapshot,
+        Self::ReadAdministration,
     ];
 
     /// Its name in the audit trail.
@@ -395,6 +436,12 @@ impl Operation {
             Self::ExecuteSavedSearch => "execute_saved_search",
             Self::ReadScheduledSearches => "read_scheduled_searches",
             Self::ManageScheduledSearches => "manage_scheduled_searches",
+            Self::ManageDefinitions => "manage_definitions",
+            Self::ReadCaller => "read_caller",
+            Self::ExplainLink => "explain_link",
+            Self::CompareSnapshots => "compare_snapshots",
+            Self::PinSnapshot => "pin_snapshot",
+            Self::ReadAdministration => "read_administration",
         }
     }
 
@@ -409,31 +456,44 @@ impl Operation {
         const SCHEDULED: &[Scope] = &[Scope::All, Scope::ScheduledSearchManage];
         const HISTORY: &[Scope] = &[Scope::All, Scope::IdentityHistoryRead, Scope::IdentityHistoryManage];
         match self {
-            Self::Start | Self::ManageSchedules => {
-                Rule { scopes: MANAGE, levels: STARTERS, applications: true }
-            }
-            Self::ReadResult | Self::Download | Self::ReadSchedules => {
-                Rule { scopes: READ, levels: &[], applications: true }
-            }
-            Self::Cancel => Rule { scopes: MANAGE, levels: &[], applications: false },
+            Self::Start => Rule { auditors: true, ..Rule::of(MANAGE, STARTERS) },
+            Self::ManageSchedules => Rule::of(MANAGE, STARTERS),
+            Self::ReadResult | Self::Download => Rule { auditors: true, ..Rule::of(READ, &[]) },
+            Self::ReadSchedules => Rule::of(READ, &[]),
+            Self::Cancel => Rule::of_users(MANAGE, &[]),
             // The published document names no levels for aggregations. They show values of documents, as a search does.
-            Self::Search | Self::AggregateSearch => {
-                Rule { scopes: SEARCH, levels: STARTERS, applications: true }
-            }
-            Self::CountSearch => Rule { scopes: SEARCH, levels: &[], applications: true },
-            Self::ReadTasks => Rule { scopes: READ_TASKS, levels: TASK_READERS, applications: true },
-            Self::ReadHistory => Rule { scopes: HISTORY, levels: TASK_READERS, applications: true },
-            Self::ListAccess => Rule { scopes: HISTORY, levels: ACCESS_LISTERS, applications: true },
-            Self::UpdateTask => Rule { scopes: WRITE_TASKS, levels: STARTERS, applications: false },
-            Self::ReadSavedSearches => Rule { scopes: READ_SAVED, levels: &[], applications: false },
-            Self::ManageSavedSearches => Rule { scopes: MANAGE_SAVED, levels: &[], applications: false },
+            Self::Search | Self::AggregateSearch => Rule::of(SEARCH, STARTERS),
+            Self::CountSearch => Rule::of(SEARCH, &[]),
+            Self::ReadTasks => Rule::of(READ_TASKS, TASK_READERS),
+            Self::ReadHistory => Rule::of(HISTORY, TASK_READERS),
+            Self::ListAccess => Rule::of(HISTORY, ACCESS_LISTERS),
+            Self::UpdateTask => Rule::of_users(WRITE_TASKS, STARTERS),
+            Self::ReadSavedSearches => Rule::of_users(READ_SAVED, &[]),
+            Self::ManageSavedSearches => Rule::of_users(MANAGE_SAVED, &[]),
             // Whoever executes a search sees its documents, so the levels are those of a search.
-            Self::ExecuteSavedSearch => Rule { scopes: MANAGE_SAVED, levels: STARTERS, applications: false },
-            Self::ReadScheduledSearches => Rule { scopes: SCHEDULED, levels: &[], applications: false },
-            Self::ManageScheduledSearches => {
-                Rule { scopes: SCHEDULED, levels: STARTERS, applications: false }
+            Self::ExecuteSavedSearch => Rule::of_users(MANAGE_SAVED, STARTERS),
+            Self::ReadScheduledSearches => Rule::of_users(SCHEDULED, &[]),
+            Self::ManageScheduledSearches => Rule::of_users(SCHEDULED, STARTERS),
+            Self::ReadCaller => Rule { auditors: true, ..Rule::of(&Scope::ALL, &[]) },
+            // It shows values of accounts and identities, as a search does.
+            Self::ExplainLink => Rule::of(SEARCH, STARTERS),
+            Self::CompareSnapshots => Rule::of(HISTORY, TASK_READERS),
+            Self::PinSnapshot | Self::ReadAdministration => {
+                Rule::of_users(&[Scope::All], &[UserLevel::OrgAdmin])
             }
+            // What a definition says, everybody who starts the report believes.
+            Self::ManageDefinitions => Rule::of_users(MANAGE, REPORT_ADMINISTRATORS),
         }
+    }
+}
+
+impl Rule {
+    fn of(scopes: &'static [Scope], levels: &'static [UserLevel]) -> Self {
+        Self { scopes, levels, applications: true, auditors: false }
+    }
+
+    fn of_users(scopes: &'static [Scope], levels: &'static [UserLevel]) -> Self {
+        Self { applications: false, ..Self::of(scopes, levels) }
     }
 }
 
@@ -481,7 +541,13 @@ impl Caller {
         }
     }
 
-    /// Whether this caller may do `operation`.
+    /// The limits of an auditor.
+    pub fn auditor(&self) -> Option<&AuditorLimits> {
+        self.user.as_ref().and_then(|user| user.audit.as_deref())
+    }
+
+    /// Whether this caller may do `operation`; whether it may still act at all is the question of
+    /// [`Caller::check_end`].
     ///
     /// # Errors
     /// `Forbidden`, saying what is missing.
@@ -495,10 +561,34 @@ impl Caller {
             None if !rule.applications => Err(Error::forbidden(
                 "an application token may not do this: expected a personal access token",
             )),
+            Some(user) if user.is_auditor() => match &user.audit {
+                Some(_) if rule.auditors => Ok(()),
+                Some(_) => Err(Error::forbidden(
+                    "an auditor may not do this: expected reading, downloading or starting a named report",
+                )),
+                None => Err(Error::forbidden(
+                    "the level AUDITOR needs a period, reports and an end: expected a client of this service that \
+                     has them",
+                )),
+            },
             Some(user) if !rule.levels.is_empty() && !user.levels.iter().any(|l| rule.levels.contains(l)) => {
                 let names: Vec<_> = rule.levels.iter().map(|l| l.as_str()).collect();
                 Err(Error::forbidden(format!("the user has none of the levels {}", names.join(", "))))
             }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Whether this caller may still act: an auditor's access ends.
+    ///
+    /// # Errors
+    /// `Forbidden`, saying when it has ended.
+    pub fn check_end(&self, now: DateTime<Utc>) -> Result<()> {
+        match self.auditor() {
+            Some(limits) if limits.have_ended(now) => Err(Error::forbidden(format!(
+                "the auditor's access has ended at {}: expected an earlier time",
+                limits.ends.to_rfc3339()
+            ))),
             Some(_) | None => Ok(()),
         }
     }

@@ -5,6 +5,7 @@
 //! with each argument as the placeholder `$name`, and the time of the snapshot as `$snapshotTime`.
 
 use crate::arguments::{ArgumentKind, ArgumentSpec, Arguments, RawArguments, UnknownNames, check_names};
+use crate::definition_fault::DefinitionFault;
 use crate::error::{Error, Result, shown};
 use crate::ids::{ReportId, sha256_hex};
 use crate::kind::{FileFormat, ReportKind};
@@ -13,7 +14,7 @@ use crate::nearest::hint;
 use crate::pdf_layout::PdfLayout;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 
 /// One column of a report's files.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -156,7 +157,7 @@ pub struct ReportDefinition {
     /// The published kind, `None` for a report that the published API does not know.
     #[serde(skip)]
     pub kind: Option<ReportKind>,
-    /// Whether the program brings it. A custom report comes from a file of the installation.
+    /// Whether the program brings it. A custom report comes from a file of the installation, or from its database.
     #[serde(skip)]
     pub built_in: bool,
 }
@@ -167,36 +168,65 @@ impl ReportDefinition {
     /// # Errors
     /// `Invalid` with the file, the key and what was expected.
     pub fn from_toml(text: &str, place: &str) -> Result<Self> {
-        let mut definition: Self = toml::from_str(text)
+        let definition = Self::parse(text)
             .map_err(|error| Error::invalid(format!("report definition {place}: {error}")))?;
+        match definition.faults().into_iter().next() {
+            None => Ok(definition),
+            Some((_, what)) => Err(Error::invalid(format!("report definition {place}: {what}"))),
+        }
+    }
+
+    /// Reads a definition, and everything that is wrong with it, whatever its queries are.
+    ///
+    /// # Errors
+    /// The one fault of a text that is no definition.
+    pub fn with_faults(text: &str) -> std::result::Result<(Self, Vec<DefinitionFault>), DefinitionFault> {
+        let definition = Self::parse(text).map_err(|error| {
+            let line = error.span().map(|span| text[..span.start.min(text.len())].matches('\n').count() + 1);
+            DefinitionFault { key: String::new(), line, reason: error.message().trim().to_owned() }
+        })?;
+        let faults = definition.faults().into_iter();
+        let faults = faults.map(|(key, what)| DefinitionFault::of(text, key, what)).collect();
+        Ok((definition, faults))
+    }
+
+    fn parse(text: &str) -> std::result::Result<Self, toml::de::Error> {
+        let mut definition: Self = toml::from_str(text)?;
         definition.digest = sha256_hex([text]);
         definition.kind = definition.id.as_str().parse().ok();
-        let refuse = |what: String| Err(Error::invalid(format!("report definition {place}: {what}")));
-        if definition.formats.is_empty() {
-            return refuse("formats is empty: expected at least one of CSV, PDF".into());
+        Ok(definition)
+    }
+
+    /// What is wrong with it: each key with what was expected.
+    fn faults(&self) -> Vec<(&'static str, String)> {
+        let mut faults = Vec::new();
+        let mut refuse = |key, what: String| faults.push((key, what));
+        if self.formats.is_empty() {
+            refuse("formats", "formats is empty: expected at least one of CSV, PDF".into());
         }
-        if definition.search {
-            if !definition.columns.is_empty()
-                || !definition.query.is_empty()
-                || !definition.population.is_empty()
-            {
-                return refuse("search is true: expected no columns, query or population with it".into());
+        if self.search {
+            if !self.columns.is_empty() || !self.query.is_empty() || !self.population.is_empty() {
+                refuse("search", "search is true: expected no columns, query or population with it".into());
             }
-            let queries = definition.arguments.iter().filter(|argument| argument.kind == ArgumentKind::Query);
+            let queries = self.arguments.iter().filter(|argument| argument.kind == ArgumentKind::Query);
             if queries.count() != 1 {
-                return refuse("search is true: expected one argument of type query".into());
+                refuse("search", "search is true: expected one argument of type query".into());
             }
-        } else if definition.columns.is_empty() {
-            return refuse("columns is empty: expected at least one".into());
-        } else if definition.query.is_empty() || definition.population.is_empty() {
-            return refuse("query or population is missing: expected both".into());
-        } else if definition.order_by.is_empty() {
-            return refuse("order_by is empty: expected sort keys, the last of them unique".into());
+        } else {
+            if self.columns.is_empty() {
+                refuse("columns", "columns is empty: expected at least one".into());
+            }
+            if self.query.is_empty() || self.population.is_empty() {
+                refuse("query", "query or population is missing: expected both".into());
+            }
+            if self.order_by.is_empty() {
+                refuse("order_by", "order_by is empty: expected sort keys, the last of them unique".into());
+            }
         }
-        if definition.id.as_str().is_empty()
-            || !definition.id.as_str().bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+        if self.id.as_str().is_empty()
+            || !self.id.as_str().bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
         {
-            return refuse(format!("id is {:?}: expected letters, digits, _ and -", definition.id.as_str()));
+            refuse("id", format!("id is {:?}: expected letters, digits, _ and -", self.id.as_str()));
         }
         if definition.arguments.iter().any(|argument| argument.name == SNAPSHOT_TIME) {
             return refuse(format!(
@@ -204,24 +234,25 @@ impl ReportDefinition {
             ));
         }
         let mut seen = std::collections::BTreeSet::new();
-        for column in &definition.columns {
+        for column in &self.columns {
             if !seen.insert(&column.name) {
-                return refuse(format!("column {:?} is there twice", column.name));
+                refuse("columns", format!("column {:?} is there twice", column.name));
             }
         }
-        if let Some(name) = definition.key.iter().find(|name| !seen.contains(name)) {
-            return refuse(format!("key names {name:?}: expected names of its columns"));
+        if let Some(name) = self.key.iter().find(|name| !seen.contains(name)) {
+            refuse("key", format!("key names {name:?}: expected names of its columns"));
         }
-        let names: Vec<&str> = definition.columns.iter().map(|column| column.name.as_str()).collect();
-        if let Some(fault) = definition.pdf.fault(&names) {
-            return refuse(format!("pdf {fault}"));
+        let names: Vec<&str> = self.columns.iter().map(|column| column.name.as_str()).collect();
+        if let Some(fault) = self.pdf.fault(&names) {
+            refuse("pdf", format!("pdf {fault}"));
         }
-        if definition.attribute_columns == Some(AttributeColumns::Source)
-            && definition.source_argument().is_none()
-        {
-            return refuse("attribute_columns is \"source\": expected an argument of type source_id".into());
+        if self.attribute_columns == Some(AttributeColumns::Source) && self.source_argument().is_none() {
+            refuse(
+                "attribute_columns",
+                "attribute_columns is \"source\": expected an argument of type source_id".into(),
+            );
         }
-        Ok(definition)
+        faults
     }
 
     /// The texts of all queries, each with what it is for.
@@ -312,10 +343,12 @@ pub const CSV_BOM: &str = "csvBom";
 /// Name of the argument that chooses the columns of the PDF's table.
 pub const PDF_COLUMNS: &str = "pdfColumns";
 
-/// All reports that can be started, by id.
+/// All reports that can be started, by id: the built-in ones, those of files, and those that a store keeps. Clones share
+/// the last ones, so that all parts of a service learn of a change at once.
 #[derive(Debug, Clone)]
 pub struct Catalogue {
     by_id: BTreeMap<ReportId, Arc<ReportDefinition>>,
+    kept: Arc<RwLock<BTreeMap<ReportId, Arc<ReportDefinition>>>>,
 }
 
 const BUILT_IN: [(&str, &str); 17] = [
@@ -400,7 +433,7 @@ impl Catalogue {
             definition.built_in = true;
             (definition.id.clone(), Arc::new(definition))
         });
-        Self { by_id: by_id.collect() }
+        Self { by_id: by_id.collect(), kept: Arc::default() }
     }
 
     /// Adds a custom report.
@@ -418,18 +451,47 @@ impl Catalogue {
         Ok(())
     }
 
+    /// Adds a custom report in place of the one that has its id.
+    ///
+    /// # Errors
+    /// `Invalid` when the id is that of a built-in report.
+    pub fn replace(&mut self, definition: ReportDefinition) -> Result<()> {
+        if self.by_id.get(&definition.id).is_some_and(|known| !known.built_in) {
+            self.by_id.remove(&definition.id);
+        }
+        self.add(definition)
+    }
+
+    /// Takes these reports, which a store keeps, in place of those that it kept before. A report with the id of a built-in
+    /// one or of one of a file is left out: files come first.
+    pub fn keep(&self, definitions: impl IntoIterator<Item = Arc<ReportDefinition>>) {
+        let is_free = |definition: &Arc<ReportDefinition>| {
+            definition.kind.is_none() && !self.by_id.contains_key(&definition.id)
+        };
+        let definitions = definitions.into_iter().filter(is_free);
+        let kept = definitions.map(|definition| (definition.id.clone(), definition)).collect();
+        *self.kept.write().unwrap_or_else(PoisonError::into_inner) = kept;
+    }
+
+    /// Whether the report is built-in, or of a file.
+    pub fn is_fixed(&self, id: &ReportId) -> bool {
+        self.by_id.contains_key(id)
+    }
+
     /// The definition with this id.
-    pub fn get(&self, id: &ReportId) -> Option<&Arc<ReportDefinition>> {
-        self.by_id.get(id)
+    pub fn get(&self, id: &ReportId) -> Option<Arc<ReportDefinition>> {
+        let kept = || self.kept.read().unwrap_or_else(PoisonError::into_inner).get(id).cloned();
+        self.by_id.get(id).cloned().or_else(kept)
     }
 
     /// The definition with this id.
     ///
     /// # Errors
     /// `Invalid` where there is none.
-    pub fn definition(&self, id: &ReportId) -> Result<&Arc<ReportDefinition>> {
+    pub fn definition(&self, id: &ReportId) -> Result<Arc<ReportDefinition>> {
         self.get(id).ok_or_else(|| {
-            let ids: Vec<_> = self.iter().map(|definition| definition.id.as_str()).collect();
+            let all: Vec<_> = self.iter().collect();
+            let ids: Vec<_> = all.iter().map(|definition| definition.id.as_str()).collect();
             Error::invalid(format!(
                 "there is no report {}{}; expected one of {}",
                 shown(id.as_str()),
@@ -440,8 +502,10 @@ impl Catalogue {
     }
 
     /// Every definition, by id.
-    pub fn iter(&self) -> impl Iterator<Item = &Arc<ReportDefinition>> {
-        self.by_id.values()
+    pub fn iter(&self) -> impl Iterator<Item = Arc<ReportDefinition>> + use<> {
+        let mut all = self.kept.read().unwrap_or_else(PoisonError::into_inner).clone();
+        all.extend(self.by_id.iter().map(|(id, definition)| (id.clone(), definition.clone())));
+        all.into_values()
     }
 }
 

@@ -2,16 +2,20 @@
 //!
 //! Every adapter of a port passes the same contract suite (in `testkit`), the in-memory fake included.
 
+mod definitions;
 mod identity_history;
+mod inspection;
 mod schedules;
 mod searching;
 
+pub use definitions::{CustomReports, DefinitionStore};
 pub use identity_history::IdentityHistory;
+pub use inspection::{InstallationFacts, SnapshotInspector};
 pub use schedules::{NotificationStore, ScheduleStore};
 pub use searching::{DocumentSearcher, QueryLanguage, SavedSearchStore};
 
 use crate::audit::{AuditEvent, AuditRecord, ChainedEvent};
-use crate::caller::Caller;
+use crate::caller::{Caller, Period};
 use crate::error::Result;
 use crate::ids::{ClientId, SnapshotId, SourceId, TaskDefinitionId, TaskId, TenantId, WorkerId};
 use crate::message::Message;
@@ -23,7 +27,7 @@ use crate::task::{AttemptEnd, Claim, Lease, NewTask, Progress, PublishedFile, Ta
 use crate::task_list::{TaskPage, VisibleTasks};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::File;
 use std::io;
 use std::sync::Arc;
@@ -112,6 +116,10 @@ pub trait TaskStore: Send + Sync {
 
     /// Part of the tasks of this tenant that `wanted` names. Their results have no cover: an empty text.
     async fn list(&self, tenant: &TenantId, wanted: &VisibleTasks) -> Result<TaskPage>;
+
+    /// How many of the tasks of this tenant that `wanted` names are in each state that one of them is in. Order, offset and
+    /// limit of its query do not count.
+    async fn counts(&self, tenant: &TenantId, wanted: &VisibleTasks) -> Result<BTreeMap<TaskState, u64>>;
 
     /// The first task of a definition in the given order.
     async fn task_of_definition(
@@ -217,8 +225,13 @@ pub trait SnapshotCatalogue: Send + Sync {
     /// The snapshot with this id, or the last published one that was made by a moment; expired ones too.
     async fn as_of(&self, tenant: &TenantId, as_of: &AsOf) -> Result<Option<CataloguedSnapshot>>;
 
-    /// The snapshots, the last published first, at most `limit`; expired ones too.
-    async fn catalogued(&self, tenant: &TenantId, limit: u32) -> Result<Vec<CataloguedSnapshot>>;
+    /// The snapshots that were made in `period`, or ever, the last published first, at most `limit`; expired ones too.
+    async fn catalogued(
+        &self,
+        tenant: &TenantId,
+        period: Option<Period>,
+        limit: u32,
+    ) -> Result<Vec<CataloguedSnapshot>>;
 
     /// Keeps a snapshot from expiring, or with `None` lets it expire again; a pin replaces the one before.
     /// `NotFound` for an unknown one, and for a pin on one that has expired.
@@ -492,6 +505,9 @@ pub trait AuditTrail: Send + Sync {
     ///
     /// `Broken` with what was found.
     async fn can_go_on(&self, tenant: &TenantId) -> Result<()>;
+
+    /// The number of the tenant's last event; 0 before the first.
+    async fn last_sequence(&self, tenant: &TenantId) -> Result<u64>;
 
     /// How many of the tenant's events no relay has passed on yet, see [`RelayLog`].
     async fn backlog(&self, tenant: &TenantId) -> Result<u64>;

@@ -111,6 +111,7 @@ pub fn wanted(refreshes: Vec<Refresh>, wanted: &VisibleTasks) -> Vec<Task> {
     let filter = &wanted.query.filter;
     let is_wanted = |task: &Task| {
         wanted.scope == DataScope::Everything
+            && wanted.auditor.is_none()
             && filter.sources.is_none()
             && task.created >= wanted.since
             && meets(filter.ids.as_ref(), &task.id)

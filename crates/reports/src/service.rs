@@ -1,5 +1,7 @@
 //! The use cases: start, result, open, cancel. Rights are checked here, first, for every interface.
 
+mod administration;
+mod definitions;
 mod history;
 mod notifications;
 mod result_lives;
@@ -10,6 +12,8 @@ mod snapshots;
 mod start_checks;
 mod task_status;
 
+pub use administration::{AUDIT_PAGE_MAX, Administration, SeenTrail};
+pub use definitions::{Definitions, added};
 pub use history::EventSpan;
 pub use notifications::{Notifications, not_failed};
 pub use saved_searches::{Execution, SavedSearches};
@@ -35,7 +39,8 @@ use crate::result_life::ResultPolicy;
 use crate::retention::AsOf;
 use crate::snapshot::SnapshotManifest;
 use crate::task::{NewTask, PublishedFile, Task, TaskState, dedup_key, task_definition_id};
-use chrono::TimeDelta;
+use crate::task_list::{TaskQuery, VisibleTasks};
+use chrono::{DateTime, TimeDelta};
 use start_checks::{check_formats, check_sources, find_named_sources};
 use std::sync::Arc;
 
@@ -142,16 +147,26 @@ impl Reports {
         self.start(caller, report, raw, how).await
     }
 
+    /// The reports that the caller may see, by id.
+    ///
+    /// # Errors
+    /// `Forbidden`.
+    pub fn definitions(&self, caller: &Caller) -> Result<Vec<Arc<ReportDefinition>>> {
+        self.authorise(caller, Operation::ReadResult)?;
+        let seen = |report: &ReportId| caller.auditor().is_none_or(|limits| limits.reports.contains(report));
+        Ok(self.catalogue.iter().filter(|definition| seen(&definition.id)).collect())
+    }
+
     /// The definition of a report, the arguments that fit it, and what a reader must know of their names.
     async fn checked(
         &self,
         report: &ReportId,
         raw: &RawArguments,
         unknown: UnknownNames,
-    ) -> Result<(&ReportDefinition, Arguments, Vec<Message>)> {
+    ) -> Result<(Arc<ReportDefinition>, Arguments, Vec<Message>)> {
         let definition = self.catalogue.definition(report)?;
         let (arguments, about_names) = definition.check_arguments(raw, unknown)?;
-        self.check_query(definition, &arguments).await?;
+        self.check_query(&definition, &arguments).await?;
         Ok((definition, arguments, about_names))
     }
 
@@ -162,11 +177,18 @@ impl Reports {
         raw: &RawArguments,
         Start { operation, unknown, as_of, id, note, notify }: Start<'_>,
     ) -> Result<Task> {
-        caller.authorise(operation)?;
+        self.authorise(caller, operation)?;
         self.check_notify(caller, notify)?;
         let scope = caller.scope_with_rows()?;
+        if let Some(limits) = caller.auditor() {
+            limits.check_report(report)?;
+        }
         let (definition, mut arguments, about_names) = self.checked(report, raw, unknown).await?;
+        let definition = &*definition;
         let snapshot = self.snapshot_for(caller, as_of).await?;
+        if let Some(limits) = caller.auditor() {
+            limits.check_snapshot(snapshot.created)?;
+        }
         // The published operation expects ids.
         if unknown == UnknownNames::Refuse {
             find_named_sources(definition, &mut arguments, &snapshot, &scope);
@@ -202,6 +224,14 @@ impl Reports {
             notify: wishes.collect(),
         };
         let mut task = self.tasks.start(new).await?.task();
+        // It may have been started over the snapshot before.
+        if !self.is_visible(caller, &task).await? {
+            return Err(Error::unavailable(format!(
+                "the same report is running over another snapshot than {}, outside of the auditor's period: start it when \
+                 that run has ended",
+                snapshot.id
+            )));
+        }
         // An equal task that runs already may be another caller's, who wrote no such name.
         for message in about_names {
             if !task.messages.contains(&message) {
@@ -211,12 +241,25 @@ impl Reports {
         Ok(task)
     }
 
+    /// Whether this caller may do `operation` now.
+    ///
+    /// # Errors
+    /// `Forbidden`, saying what is missing, or when an auditor's access has ended.
+    pub fn authorise(&self, caller: &Caller, operation: Operation) -> Result<()> {
+        caller.check_end(self.clock.now())?;
+        caller.authorise(operation)
+    }
+
     /// Whether the caller may have these recipients told.
     fn check_notify(&self, caller: &Caller, notify: &[Notify]) -> Result<()> {
         self.limits.notify.check(notify)?;
+        // What an auditor reads is for him alone.
+        if caller.auditor().is_some() && !notify.is_empty() {
+            return Err(Error::forbidden("an auditor may not have others told: expected no notify"));
+        }
         // Who attaches a file passes its rows on.
         match notify.iter().any(|entry| entry.attach.is_some()) {
-            true => caller.authorise(Operation::Download),
+            true => self.authorise(caller, Operation::Download),
             false => Ok(()),
         }
     }
@@ -245,31 +288,60 @@ impl Reports {
     /// # Errors
     /// `Forbidden`.
     pub async fn result(&self, caller: &Caller, id: &str, completed: bool) -> Result<Option<Task>> {
-        caller.authorise(Operation::ReadResult)?;
+        self.authorise(caller, Operation::ReadResult)?;
         if let Some(task) = self.task(caller, &TaskId::new(id)).await? {
             return Ok(Some(task));
         }
         let order = if completed { ResultOrder::CompletedFirst } else { ResultOrder::CreatedLast };
         // All tasks of one definition have one data scope: it is part of the definition's id.
         let task = self.tasks.task_of_definition(&caller.tenant, &TaskDefinitionId::new(id), order).await?;
-        Ok(task.filter(|task| is_visible(caller, task)))
+        self.if_visible(caller, task).await
     }
 
-    /// The tasks that were accepted last and whose rows the caller may see, the last of all first: of the last
-    /// [`LISTED_MAX`] of the tenant.
+    /// The tasks that were accepted last and that the caller may see, the last of all first: of the last [`LISTED_MAX`] of
+    /// the tenant; for an auditor, the last [`LISTED_MAX`] of those that he may see.
     ///
     /// # Errors
     /// `Forbidden`.
     pub async fn last(&self, caller: &Caller) -> Result<Vec<Task>> {
-        caller.authorise(Operation::ReadResult)?;
+        self.authorise(caller, Operation::ReadResult)?;
+        let scope = caller.scope();
+        if let Some(limits) = caller.auditor() {
+            let query = TaskQuery { limit: LISTED_MAX, ..TaskQuery::default() };
+            let auditor = Some(limits.clone());
+            let since = DateTime::UNIX_EPOCH;
+            let wanted = VisibleTasks { query, scope, auditor, since, source_arguments: Vec::new() };
+            return Ok(self.tasks.list(&caller.tenant, &wanted).await?.tasks);
+        }
         let tasks = self.tasks.last_tasks(&caller.tenant, LISTED_MAX).await?;
-        Ok(tasks.into_iter().filter(|task| is_visible(caller, task)).collect())
+        Ok(tasks.into_iter().filter(|task| scope.covers(&task.requester.data_scope)).collect())
     }
 
-    /// A task of the caller's tenant whose rows the caller may see. What it may not see is not there.
+    /// A task of the caller's tenant that the caller may see. What it may not see is not there.
     async fn task(&self, caller: &Caller, id: &TaskId) -> Result<Option<Task>> {
         let task = self.tasks.task(&caller.tenant, id).await?;
-        Ok(task.filter(|task| is_visible(caller, task)))
+        self.if_visible(caller, task).await
+    }
+
+    async fn if_visible(&self, caller: &Caller, task: Option<Task>) -> Result<Option<Task>> {
+        match task {
+            Some(task) if self.is_visible(caller, &task).await? => Ok(Some(task)),
+            Some(_) | None => Ok(None),
+        }
+    }
+
+    /// Whether the caller may see every row of the task; for an auditor, also whether the report is named and its snapshot is
+    /// of the period.
+    async fn is_visible(&self, caller: &Caller, task: &Task) -> Result<bool> {
+        if !caller.scope().covers(&task.requester.data_scope) {
+            return Ok(false);
+        }
+        let Some(limits) = caller.auditor() else { return Ok(true) };
+        if !limits.reports.contains(&task.report) {
+            return Ok(false);
+        }
+        let snapshot = self.snapshots.as_of(&caller.tenant, &AsOf::Snapshot(task.snapshot.clone())).await?;
+        Ok(snapshot.is_some_and(|snapshot| limits.period.has(snapshot.manifest.created)))
     }
 
     /// The file of an ended task (get-report). With `auditable`, the event is durable when this returns.
@@ -384,7 +456,7 @@ impl Reports {
 
     /// A task that the caller may download from and that has ended.
     async fn ended(&self, caller: &Caller, id: &TaskId) -> Result<Task> {
-        caller.authorise(Operation::Download)?;
+        self.authorise(caller, Operation::Download)?;
         match self.task(caller, id).await? {
             None => Err(Error::not_found(format!("there is no report result {:?}", id.as_str()))),
             Some(task) if task.state.is_live() => {
@@ -527,9 +599,4 @@ impl Start<'_> {
     fn of(operation: Operation) -> Self {
         Self { operation, unknown: UnknownNames::Refuse, as_of: None, id: None, note: None, notify: &[] }
     }
-}
-
-/// Whether the caller may see every row of the task.
-fn is_visible(caller: &Caller, task: &Task) -> bool {
-    caller.scope().covers(&task.requester.data_scope)
 }

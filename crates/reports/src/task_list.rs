@@ -1,6 +1,6 @@
 //! Lists of tasks: which tasks, in what order, and which part of them.
 
-use crate::caller::DataScope;
+use crate::caller::{AuditorLimits, DataScope};
 use crate::ids::{ReportId, SourceId, TaskId};
 use crate::task::{Task, TaskState};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -54,6 +54,8 @@ pub struct VisibleTasks {
     pub query: TaskQuery,
     /// Only tasks whose rows are all in this scope.
     pub scope: DataScope,
+    /// Only tasks of the reports that an auditor may see, over snapshots of his period.
+    pub auditor: Option<AuditorLimits>,
     /// Only tasks that were accepted at this time or later.
     pub since: DateTime<Utc>,
     /// The reports that are about a source, and the argument that names it.

@@ -116,8 +116,8 @@ impl Comparisons {
     /// The columns that tell the rows of a report apart, as its definition says.
     fn keys(&self, download: &Download) -> Result<Vec<String>> {
         let report = &download.task.report;
-        match self.catalogue.get(report).map(|definition| &definition.key) {
-            Some(keys) if !keys.is_empty() => Ok(keys.clone()),
+        match self.catalogue.get(report).map(|definition| definition.key.clone()) {
+            Some(keys) if !keys.is_empty() => Ok(keys),
             Some(_) | None => Err(Error::invalid(format!(
                 "report {:?} does not say which columns tell its rows apart: expected the parameter key",
                 report.as_str()

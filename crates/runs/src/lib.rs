@@ -4,7 +4,7 @@
 //! - A refresh reads the sources, publishes a snapshot, and lets old ones expire ([`Refreshes`], [`Snapshots`]).
 //! - A search is answered at once, page by page ([`Searches`]), and so is the history of an identity ([`Histories`]).
 //! - A source is checked as a refresh would read it ([`CheckedSource`]), and a folder of reports as the service would run
-//!   them ([`catalogue`]).
+//!   them ([`catalogue`]). One definition is checked and run once before anybody has it ([`check_definition`], [`run_once`]).
 //! - Two runs are compared ([`Comparisons`]), and a run's evidence is packed ([`Packages`]).
 //! - Links that people make are read and checked ([`read_links`]).
 //! - Files of results expire and are removed ([`ResultExpiry`]).
@@ -22,11 +22,15 @@
 pub mod backup;
 mod comparison;
 mod copies;
+mod definition_check;
+mod definition_trial;
 mod definitions;
 mod digest;
 mod evidence;
 mod history;
+mod inspection;
 mod integrity;
+mod kept_definitions;
 mod lock;
 mod manual_links;
 mod readiness;
@@ -45,10 +49,14 @@ mod work;
 
 pub use comparison::Comparisons;
 pub use copies::Copies;
+pub use definition_check::check_definition;
+pub use definition_trial::{Trial, run_once};
 pub use definitions::catalogue;
 pub use evidence::{Authority, PackageParts, Packages};
 pub use history::Histories;
+pub use inspection::Inspections;
 pub use integrity::FoundFiles;
+pub use kept_definitions::{CustomDefinitions, KeptDefinitions};
 pub use lock::{Lock, lock, lock_refresh};
 pub use manual_links::{ManualLinks, RefusedLink, read_links, written_links};
 pub use readiness::{ServiceReadiness, free_bytes};

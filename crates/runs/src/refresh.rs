@@ -17,7 +17,7 @@ use crate::snapshots::{Expiry, ExpiryExtent, Snapshots};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
-use muster_engine::refresh::{Environment, RefreshOutcome, RefreshRequest, SourceInput};
+use muster_engine::refresh::{Environment, LossLimits, RefreshOutcome, RefreshRequest, SourceInput};
 use muster_reports::SnapshotManifest;
 use muster_reports::audit::{AuditEvent, AuditOperation};
 use muster_reports::caller::Caller;
@@ -52,6 +52,18 @@ struct Begun {
     progress: Arc<ProgressCell>,
 }
 
+/// What the engine makes.
+struct Work<'a> {
+    /// Whether it only shows what would be.
+    plan: bool,
+    /// The id of the snapshot.
+    snapshot: &'a SnapshotId,
+    /// What no other attempt has.
+    attempt: &'a str,
+    /// How far it is.
+    progress: &'a Arc<ProgressCell>,
+}
+
 /// Refreshes the snapshots of one tenant.
 pub struct Refreshes {
     /// What it publishes, and lets expire.
@@ -64,6 +76,8 @@ pub struct Refreshes {
     pub environment: Arc<Environment>,
     /// Publish even if a source could not be read. Its accounts stay as they were.
     pub publish_incomplete: bool,
+    /// How much a refresh may lose.
+    pub limits: LossLimits,
     /// Keeps each refresh for the list of tasks.
     pub log: Arc<dyn RefreshLog>,
 }
@@ -77,6 +91,8 @@ pub struct RefreshOptions {
     pub rebuild: bool,
     /// Names or ids of the sources whose losses are accepted.
     pub accept_missing: Vec<String>,
+    /// Publish even if more is lost than the limits allow. What is lost is in the audit trail.
+    pub accept_losses: bool,
     /// The date of the sources' data, if it is neither now nor the date that the data has.
     pub as_of: Option<DateTime<Utc>>,
     /// The id of the snapshot; a fresh one if there is none.
@@ -90,6 +106,8 @@ pub struct RefreshReport {
     pub outcome: RefreshOutcome,
     /// The date of the data that was given to the refresh.
     pub as_of: Option<DateTime<Utc>>,
+    /// Whether losses beyond the limits were accepted.
+    pub losses_accepted: bool,
     /// What of the last snapshot was damaged, and what is lost with it.
     pub damaged: Vec<String>,
     /// What expired after it; absent if nothing was published.
@@ -106,11 +124,23 @@ pub struct RefreshPlan {
 }
 
 impl RefreshReport {
-    /// Whether the refresh did what was asked.
+    /// Whether more would be lost than the limits allow, and nobody accepted that.
+    pub fn loses_too_much(&self) -> bool {
+        !self.outcome.exceeded.is_empty() && !self.losses_accepted
+    }
+
+    /// Whether the refresh did what was asked; of a plan, whether the refresh would.
     ///
     /// # Errors
-    /// Names the sources that could not be read when nothing was published.
+    /// Names the sources that could not be read, or the limits that are exceeded, when nothing is published.
     pub fn verdict(&self) -> Result<()> {
+        if self.loses_too_much() {
+            return Err(Error::unavailable(format!(
+                "no snapshot was published, because more would be lost than `refresh.guards` allows: {}; `muster refresh \
+                 --plan --to FILE` says what would change, and `muster refresh --accept-losses` publishes it",
+                self.exceeded()
+            )));
+        }
         if self.outcome.manifest.is_some() {
             return Ok(());
         }
@@ -122,6 +152,12 @@ impl RefreshReport {
                 Err(Error::unavailable(format!("no snapshot was published because of {}", failed.join(", "))))
             }
         }
+    }
+
+    /// The limits that are exceeded, for people.
+    fn exceeded(&self) -> String {
+        let exceeded = self.outcome.exceeded.iter().map(ToString::to_string);
+        exceeded.collect::<Vec<_>>().join("; ")
     }
 }
 
@@ -144,6 +180,9 @@ impl Refreshes {
         let mut details = if options.full { "everything" } else { "what changed" }.to_owned();
         if !options.accept_missing.is_empty() {
             details.push_str(&format!("; accepting what was lost of {}", options.accept_missing.join(", ")));
+        }
+        if options.accept_losses {
+            details.push_str("; accepting losses beyond the limits");
         }
         if let Some(moment) = options.as_of {
             details.push_str(&format!("; as of {}", moment.to_rfc3339()));
@@ -170,7 +209,10 @@ impl Refreshes {
             };
             // If this fails too, the first failure is reported.
             let event = self.event_of(&refresh, AuditOperation::RefreshFailed, "refresh", why);
-            let message = Message::error("refresh_failed", told);
+            let message = match &report {
+                Ok(report) if report.loses_too_much() => Message::error("refresh_loses_too_much", told),
+                Ok(_) | Err(_) => Message::error("refresh_failed", told),
+            };
             if let Err(error) = self.log.fail_refresh(&message, &event).await {
                 tracing::error!(error = error_chain(&error), "the end of the refresh cannot be recorded");
             }
@@ -189,7 +231,8 @@ impl Refreshes {
             let _lock = self.snapshots.lock()?;
             let snapshot = SnapshotId::new(self.ids.fresh());
             let attempt = self.ids.fresh();
-            let (report, last) = self.make(options, &snapshot, &attempt, &Arc::default()).await?;
+            let work = Work { plan: true, snapshot: &snapshot, attempt: &attempt, progress: &Arc::default() };
+            let (report, last) = self.make(options, work).await?;
             Ok(RefreshPlan { report, last })
         })
     }
@@ -232,11 +275,20 @@ impl Refreshes {
 
     /// Has the engine make a snapshot, and publishes it.
     async fn publish(&self, options: &RefreshOptions, begun: &Begun) -> Result<RefreshReport> {
-        let (report, _) =
-            self.make(options, &begun.refresh.snapshot, begun.refresh.id.as_str(), &begun.progress).await?;
+        let work = Work {
+            plan: false,
+            snapshot: &begun.refresh.snapshot,
+            attempt: begun.refresh.id.as_str(),
+            progress: &begun.progress,
+        };
+        let (report, _) = self.make(options, work).await?;
         if let Some(manifest) = &report.outcome.manifest {
             let rows = |table: &str| manifest.rows.get(table).copied().unwrap_or(0);
-            let details = format!("{} identities, {} accounts", rows("identities"), rows("accounts"));
+            let mut details = format!("{} identities, {} accounts", rows("identities"), rows("accounts"));
+            if !report.outcome.exceeded.is_empty() {
+                details.push_str(&format!("; accepted losses: {}", report.exceeded()));
+                details.truncate(details.floor_char_boundary(REASON_MAX));
+            }
             let operation = AuditOperation::SnapshotPublished;
             let event = self.event_of(begun, operation, manifest.id.as_str(), details);
             self.snapshots.catalogue.publish(&event, manifest).await?;
@@ -248,10 +300,9 @@ impl Refreshes {
     async fn make(
         &self,
         options: &RefreshOptions,
-        snapshot: &SnapshotId,
-        attempt: &str,
-        progress: &Arc<ProgressCell>,
+        work: Work<'_>,
     ) -> Result<(RefreshReport, Option<Arc<SnapshotManifest>>)> {
+        let Work { plan, snapshot, attempt, progress } = work;
         let Snapshots { engine, catalogue, audit, clock, tenant, .. } = &self.snapshots;
         let sources = self.registry.sources(tenant).await?;
         if sources.is_empty() {
@@ -284,10 +335,20 @@ impl Refreshes {
                 // Everything that is made again is read again, also from sources that can tell what changed.
                 full: options.full || !damaged.is_empty(),
                 accept_missing,
+                limits: self.limits,
+                // A plan shows what would be lost.
+                ignore_limits: plan || options.accept_losses,
                 progress: progress.clone(),
             })
             .await?;
-        Ok((RefreshReport { outcome, as_of: options.as_of, damaged, expiry: None }, previous))
+        let report = RefreshReport {
+            outcome,
+            as_of: options.as_of,
+            losses_accepted: options.accept_losses,
+            damaged,
+            expiry: None,
+        };
+        Ok((report, previous))
     }
 }
 
@@ -355,8 +416,15 @@ fn input(source: &RegisteredSource) -> Result<SourceInput> {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
-    use muster_engine::refresh::SourceOutcome;
+    use muster_engine::refresh::{ExceededGuard, Guard, SourceOutcome};
+    use muster_sources::Limit;
     use muster_testkit::build::{source_run, start_of_time};
+
+    fn report(sources: Vec<SourceOutcome>, exceeded: Vec<ExceededGuard>) -> RefreshReport {
+        let outcome =
+            RefreshOutcome { manifest: None, sources, tables: Vec::new(), totals: Vec::new(), exceeded };
+        RefreshReport { outcome, as_of: None, losses_accepted: false, damaged: Vec::new(), expiry: None }
+    }
 
     #[test]
     fn a_source_that_cannot_be_read_makes_a_refresh_fail() {
@@ -367,8 +435,29 @@ mod tests {
             carried: false,
         };
         let sources = vec![outcome("Directory", None), outcome("HR", Some("no such file"))];
-        let outcome = RefreshOutcome { manifest: None, sources, tables: Vec::new(), totals: Vec::new() };
-        let report = RefreshReport { outcome, as_of: None, damaged: Vec::new(), expiry: None };
+        let report = report(sources, Vec::new());
         assert_eq!(report.verdict().unwrap_err().message, "no snapshot was published because of HR");
+    }
+
+    #[test]
+    fn losses_beyond_the_limits_make_a_refresh_fail_unless_they_are_accepted() {
+        let exceeded = ExceededGuard {
+            guard: Guard::OrphansGained,
+            source: None,
+            number: 3,
+            of: 9,
+            limit: Limit::Number(2),
+            allowed: 2,
+            examples: vec!["0a".into()],
+        };
+        let mut report = report(Vec::new(), vec![exceeded]);
+        assert_eq!(
+            report.verdict().unwrap_err().message,
+            "no snapshot was published, because more would be lost than `refresh.guards` allows: orphans_gained: 3 of 9 \
+             identities would become orphans, the limit is 2 (0a and others); `muster refresh --plan --to FILE` says what \
+             would change, and `muster refresh --accept-losses` publishes it"
+        );
+        report.losses_accepted = true;
+        assert_eq!(report.verdict().unwrap_err().message, "no snapshot was published");
     }
 }

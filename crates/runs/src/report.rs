@@ -11,6 +11,7 @@ mod cover;
 mod plan;
 mod writing;
 
+use crate::kept_definitions::KeptDefinitions;
 use crate::result_files::ResultFiles;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -27,7 +28,7 @@ use muster_reports::message::Message;
 use muster_reports::ports::{Clock, ProgressCell, ReportRunner, RunOutcome, SnapshotCatalogue};
 use muster_reports::retention::AsOf;
 use muster_reports::task::{Claim, TaskResult};
-use muster_reports::{Arguments, Catalogue, FileFormat, ReportDefinition, SnapshotManifest};
+use muster_reports::{Arguments, FileFormat, ReportDefinition, SnapshotManifest};
 use plan::Prepared;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -42,7 +43,7 @@ pub struct ReportRuns {
     /// Plans them.
     pub engine: Arc<Engine>,
     /// The reports there are.
-    pub catalogue: Catalogue,
+    pub definitions: KeptDefinitions,
     /// Where the snapshot of a task is found.
     pub snapshots: Arc<dyn SnapshotCatalogue>,
     /// How their results are written.
@@ -77,7 +78,7 @@ struct ReportRun<'a> {
 impl ReportRunner for ReportRuns {
     async fn run(&self, claim: &Claim, progress: &ProgressCell) -> Result<RunOutcome> {
         let (task, started) = (&claim.task, self.writing.clock.now());
-        let definition = self.catalogue.get(&task.report).ok_or_else(|| {
+        let definition = self.definitions.definition(&task.report).await?.ok_or_else(|| {
             Error::not_found(format!(
                 "the definition of report {:?} is not there any more",
                 task.report.as_str()
@@ -89,8 +90,8 @@ impl ReportRunner for ReportRuns {
             .await?
             .ok_or_else(|| Error::not_found(format!("snapshot {} is not there any more", task.snapshot)))?
             .readable()?;
-        let prepared = plan::prepare(&self.engine, &manifest, definition, task).await?;
-        let run = ReportRun { claim, definition, manifest: &manifest, started };
+        let prepared = plan::prepare(&self.engine, &manifest, &definition, task).await?;
+        let run = ReportRun { claim, definition: &definition, manifest: &manifest, started };
         self.writing.publish(&run, prepared, progress).await
     }
 }

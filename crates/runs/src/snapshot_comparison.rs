@@ -8,25 +8,11 @@ use muster_engine::{Engine, ReportRows};
 use muster_render::{ColumnFormat, CsvWriter, FileWriter, NdjsonWriter};
 use muster_reports::SnapshotManifest;
 use muster_reports::error::{Error, Result};
+pub use muster_reports::inspection::CountedDifference;
 use muster_reports::kind::FileFormat;
-use serde::Serialize;
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::Arc;
-
-/// How often something happened: to objects, or to one attribute of them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct CountedDifference {
-    /// The kind of object.
-    pub object: String,
-    /// What happened to it.
-    pub change: String,
-    /// The attribute; absent for whole objects.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub attribute: Option<String>,
-    /// How often.
-    pub count: u64,
-}
 
 /// What differs from `old` to `new`: whole objects first, then attributes, each by kind of object and by name. The rows go
 /// to `file`, as NDJSON if that is its format, else as CSV.

@@ -127,7 +127,7 @@ pub fn find_snapshot<'a>(
 ) -> BoxFuture<'a, Result<CataloguedSnapshot>> {
     Box::pin(async move {
         let found = if text == "newest" {
-            catalogue.catalogued(tenant, 1).await?.pop()
+            catalogue.catalogued(tenant, None, 1).await?.pop()
         } else {
             // A snapshot's id may be any text, also one that looks like no id of ours.
             let by_id = AsOf::Snapshot(SnapshotId::new(text));

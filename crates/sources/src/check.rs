@@ -29,6 +29,9 @@ pub struct SourceCheck {
     /// Accounts that the records name, at most; none for a source of documents.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub accounts: Option<u64>,
+    /// How many records there are, as the source or its owner says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reported_total: Option<u64>,
     /// Records that a refresh refuses: those that cannot be read, and those of one account that differ.
     pub rejected: u64,
     /// The first of them.
@@ -106,6 +109,7 @@ pub fn check_source(
         accepted,
         accounts: (!definition.reader.gives_documents()).then(|| named + summary.rejected),
         rejected,
+        reported_total: summary.reported_total,
         rejections,
         complete: summary.complete,
         incomplete_reason: summary.incomplete_reason,

@@ -24,7 +24,9 @@ pub use unmapped::unmapped_identity_attributes;
 
 use crate::columns::{AccountColumns, ProfileDates};
 use crate::kinds::ReaderSettings;
+use crate::limit::Limit;
 use crate::named_columns::NamedColumns;
+use crate::total::TotalDefinition;
 
 /// Percentage of a source's accounts that may vanish in one full read when the definition says nothing.
 pub const DEFAULT_DELETE_THRESHOLD_PERCENT: u8 = 10;
@@ -52,6 +54,10 @@ pub struct SourceDefinition {
     /// A read in which more than this percentage of the records is refused is not complete; 0 to 100.
     #[serde(default = "default_refused_max_percent")]
     pub refused_max_percent: u8,
+    /// How many of its known accounts may be missing from a complete read before the refresh publishes nothing; absent
+    /// where the settings of refreshes say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accounts_missing_max: Option<Limit>,
     /// How to read it.
     pub reader: ReaderSettings,
     /// Present exactly when the source is authoritative.
@@ -63,6 +69,9 @@ pub struct SourceDefinition {
     /// Columns that the definition names and the input may lack; any other that it lacks fails the read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub optional: Vec<String>,
+    /// What the owner says how many records there are, and what happens if another number was read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total: Option<TotalDefinition>,
     /// Attributes that are never kept, in addition to those whose names say that they hold passwords.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub never_kept: Vec<String>,

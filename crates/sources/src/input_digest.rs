@@ -14,12 +14,16 @@ use crate::reader::{ReadError, hex};
 const PIECE_BYTES: usize = 256 << 10;
 
 /// What [`ReadSummary::digest_sha256`](crate::ReadSummary::digest_sha256) would be after a read of the source, for the
-/// kinds whose digest is that of their files' bytes; `None` for the others, which have to be read, and for files that
-/// changed meanwhile. Much cheaper than a read: nothing is decoded.
+/// kinds whose digest is that of their files' bytes; `None` for the others, which have to be read, for sources whose total is
+/// in a file of its own, and for files that changed meanwhile. Much cheaper than a read: nothing is decoded.
 ///
 /// # Errors
 /// [`ReadError`] when a file cannot be opened or read.
 pub fn unread_digest(definition: &SourceDefinition, base_dir: &Path) -> Result<Option<String>, ReadError> {
+    // The file with the total may have changed alone.
+    if definition.total.as_ref().is_some_and(|total| total.file.is_some()) {
+        return Ok(None);
+    }
     match definition.reader.settings().files(base_dir)? {
         Some(files) if files.has_digest_of_bytes => of_files(&files.paths),
         Some(_) | None => Ok(None),

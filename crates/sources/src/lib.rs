@@ -29,6 +29,7 @@ mod input;
 mod input_digest;
 mod json_values;
 mod kinds;
+mod limit;
 mod named_columns;
 mod open;
 mod passwords;
@@ -39,6 +40,7 @@ mod remote;
 mod secret;
 mod source_kind;
 mod tls;
+mod total;
 
 pub use account::{AccountSettings, FlagCondition};
 pub use check::{SourceCheck, check_source};
@@ -69,6 +71,7 @@ pub use kinds::tenant::{
     LeftOut, MirrorRequest, SourceChange, SourceChangeKind, TenantMirror, TenantObjects, TenantSettings,
     mirror as mirror_tenant, mirror_changes,
 };
+pub use limit::Limit;
 pub use open::{open, open_documents, open_source, open_source_after};
 pub use reader::{Batch, ReadError, ReadSummary, RecordReader, Rejection};
 pub use record::{
@@ -76,3 +79,4 @@ pub use record::{
     record_schema,
 };
 pub use secret::{Environment, Secret};
+pub use total::{OnDifference, TotalDefinition};

@@ -8,6 +8,7 @@ use crate::documents::DocumentReader;
 use crate::reader::{ReadError, RecordReader};
 use crate::secret::Environment;
 use crate::source_kind::Opening;
+use crate::total::Totalled;
 
 /// Opens the source of accounts that `definition` describes, for one full read.
 ///
@@ -38,11 +39,16 @@ pub fn open_source_after(
     environment: Environment<'_>,
     cursor: Option<&str>,
 ) -> Result<Box<dyn RecordReader>, ReadError> {
-    let opening = Opening { base_dir, environment, cursor };
-    let reader = definition.reader.settings().open(definition.named_columns(), &opening)?;
+    let total = definition.total.as_ref();
+    let opening = Opening { base_dir, environment, total, cursor };
+    let settings = definition.reader.settings();
+    let reader = settings.open(definition.named_columns(), &opening)?;
     let dates = definition.profile.as_ref().map(|profile| profile.dates.clone()).unwrap_or_default();
-    let place = definition.reader.settings().counts();
-    Ok(TypedReader::around(reader, definition.account_columns(), dates, place))
+    let reader = TypedReader::around(reader, definition.account_columns(), dates, settings.counts());
+    Ok(match total {
+        Some(total) => Totalled::new(reader, total, &definition.name, base_dir),
+        None => reader,
+    })
 }
 
 /// [`open_source`] without an environment: secrets can only be in files.
@@ -62,5 +68,5 @@ pub fn open_documents(
     base_dir: &Path,
     environment: Environment<'_>,
 ) -> Result<Option<DocumentReader>, ReadError> {
-    definition.reader.settings().open_documents(&Opening { base_dir, environment, cursor: None })
+    definition.reader.settings().open_documents(&Opening { base_dir, environment, total: None, cursor: None })
 }

@@ -11,6 +11,7 @@ use crate::documents::DocumentReader;
 use crate::named_columns::NamedColumns;
 use crate::reader::{ReadError, RecordReader};
 use crate::secret::Environment;
+use crate::total::{TotalDefinition, TotalPlace};
 
 /// What is wrong with a definition: the key, and what was expected.
 pub(crate) type Fault = (String, String);
@@ -35,6 +36,11 @@ pub(crate) trait SourceSettings {
     /// Whether it gives search documents, and no accounts.
     fn gives_documents(&self) -> bool {
         false
+    }
+
+    /// Where the owner's total can be, besides a file.
+    fn totals(&self) -> &'static [TotalPlace] {
+        &[]
     }
 
     /// The attributes whose values are entitlements.
@@ -105,6 +111,8 @@ pub(crate) struct Opening<'a> {
     pub(crate) base_dir: &'a Path,
     /// Where secrets may be.
     pub(crate) environment: Environment<'a>,
+    /// What the definition says of the owner's total.
+    pub(crate) total: Option<&'a TotalDefinition>,
     /// Where the last read ended; `None` for a full read.
     pub(crate) cursor: Option<&'a str>,
 }

@@ -81,6 +81,15 @@ impl AuditTrail for Store {
         end.sound(tenant, self.settings.seal_key.as_ref()).map(drop)
     }
 
+    async fn last_sequence(&self, tenant: &TenantId) -> Result<u64> {
+        let last = self
+            .read_first("SELECT sequence FROM audit_heads WHERE tenant = $1", values![tenant.as_str()])
+            .await;
+        last.and_then(|row| row.map_or(Ok(0), |row| row.integer("sequence")))
+            .map(i64::cast_unsigned)
+            .map_err(|error| failed("read the audit trail", error))
+    }
+
     async fn backlog(&self, tenant: &TenantId) -> Result<u64> {
         let counted = self
             .read_first(

@@ -16,11 +16,12 @@
 mod audit;
 mod copying;
 mod credentials;
+mod definitions;
 mod failure;
 mod installation;
+mod manifests;
 mod messages;
 mod migrations;
-mod newest_snapshots;
 mod notifications;
 mod postgres;
 mod refreshes;

@@ -32,9 +32,12 @@ pub(crate) fn task_row(row: &Row) -> Read<TaskRow> {
     })
 }
 
+pub(crate) fn task_state(row: &Row) -> Read<TaskState> {
+    TaskState::from_name(&row.text("state")?).ok_or_else(|| wrong("state", "no task state has this name"))
+}
+
 pub(crate) fn task(row: &Row) -> Read<Task> {
-    let state = TaskState::from_name(&row.text("state")?)
-        .ok_or_else(|| wrong("state", "no task state has this name"))?;
+    let state = task_state(row)?;
     let result = match optional_unsigned(row, "result_rows")? {
         None => None,
         Some(rows) => Some(TaskResult { rows, files: json(row, "files")?, cover: row.text("cover")? }),
@@ -205,6 +208,10 @@ pub(crate) fn as_time(column: &'static str, micros: i64) -> Read<DateTime<Utc>> 
     DateTime::from_timestamp_micros(micros).ok_or_else(|| wrong(column, "the time is out of range"))
 }
 
-fn wrong(column: &'static str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> sqlx::Error {
+/// A value that the column cannot have.
+pub(crate) fn wrong(
+    column: &'static str,
+    source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+) -> sqlx::Error {
     sqlx::Error::ColumnDecode { index: column.into(), source: source.into() }
 }

@@ -10,12 +10,14 @@ use crate::store::Store;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use muster_reports::audit::AuditEvent;
+use muster_reports::caller::Period;
 use muster_reports::error::{Error, Result};
 use muster_reports::failpoint::{Failpoint, reached};
 use muster_reports::ids::{SnapshotId, TenantId};
 use muster_reports::ports::SnapshotCatalogue;
 use muster_reports::retention::{AsOf, CataloguedSnapshot, Pin, RetentionFacts, RetentionPolicy};
 use muster_reports::snapshot::SnapshotManifest;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The lock of everything that changes the catalogue.
@@ -74,16 +76,12 @@ impl SnapshotCatalogue for Store {
             .await;
         let seq = newest.and_then(|row| row.map_or(Ok(None), |row| row.optional_integer("seq")));
         let Some(seq) = seq.map_err(|error| failed(WHAT, error))? else { return Ok(None) };
-        if let Some(manifest) = self.newest.get(tenant, seq) {
+        if let Some(manifest) = self.manifests.get(seq) {
             return Ok(Some(manifest));
         }
         let found = self.read_first("SELECT manifest FROM snapshots WHERE seq = $1", values![seq]).await;
-        let manifest: SnapshotManifest = found
-            .and_then(|row| rows::json(&row.ok_or(sqlx::Error::RowNotFound)?, "manifest"))
-            .map_err(|error| failed(WHAT, error))?;
-        let manifest = Arc::new(manifest);
-        self.newest.put(tenant, seq, manifest.clone());
-        Ok(Some(manifest))
+        let manifest = found.and_then(|row| self.manifest(seq, &row.ok_or(sqlx::Error::RowNotFound)?));
+        manifest.map(Some).map_err(|error| failed(WHAT, error))
     }
 
     async fn as_of(&self, tenant: &TenantId, as_of: &AsOf) -> Result<Option<CataloguedSnapshot>> {
@@ -108,11 +106,19 @@ impl SnapshotCatalogue for Store {
             .map_err(|error| failed("read a snapshot", error))
     }
 
-    async fn catalogued(&self, tenant: &TenantId, limit: u32) -> Result<Vec<CataloguedSnapshot>> {
+    async fn catalogued(
+        &self,
+        tenant: &TenantId,
+        period: Option<Period>,
+        limit: u32,
+    ) -> Result<Vec<CataloguedSnapshot>> {
+        let (from, to) = period
+            .map_or((i64::MIN, i64::MAX), |period| (rows::micros(period.from), rows::micros(period.to)));
         let found = self
             .read(
-                "SELECT * FROM snapshots WHERE tenant = $1 ORDER BY seq DESC LIMIT $2",
-                values![tenant.as_str(), i64::from(limit)],
+                "SELECT * FROM snapshots WHERE tenant = $1 AND created BETWEEN $2 AND $3
+                 ORDER BY seq DESC LIMIT $4",
+                values![tenant.as_str(), from, to, i64::from(limit)],
             )
             .await;
         found
@@ -163,14 +169,8 @@ impl SnapshotCatalogue for Store {
     }
 
     async fn kept_of(&self, tenant: &TenantId, limit: u32) -> Result<Vec<Arc<SnapshotManifest>>> {
-        let found = self
-            .read(
-                "SELECT manifest FROM snapshots WHERE tenant = $1 AND expired IS NULL ORDER BY seq DESC LIMIT $2",
-                values![tenant.as_str(), i64::from(limit)],
-            )
-            .await;
-        found
-            .and_then(|found| found.iter().map(|row| rows::json(row, "manifest").map(Arc::new)).collect())
+        self.kept_manifests(tenant, limit)
+            .await
             .map_err(|error| failed("list the kept snapshots of a tenant", error))
     }
 
@@ -192,6 +192,45 @@ impl SnapshotCatalogue for Store {
         expired
             .map(|expired| expired.cast_unsigned() as usize)
             .map_err(|error| failed("count snapshots", error))
+    }
+}
+
+impl Store {
+    /// The manifest that a row has, the place of which is `seq`.
+    fn manifest(&self, seq: i64, row: &Row) -> Read<Arc<SnapshotManifest>> {
+        let manifest: Arc<SnapshotManifest> = Arc::new(rows::json(row, "manifest")?);
+        self.manifests.put(seq, manifest.clone(), row.text("manifest")?.len());
+        Ok(manifest)
+    }
+
+    /// The kept snapshots of a tenant, the last published first. Only the manifests that are not in memory are read.
+    async fn kept_manifests(&self, tenant: &TenantId, limit: u32) -> Read<Vec<Arc<SnapshotManifest>>> {
+        let places = self
+            .read(
+                "SELECT seq FROM snapshots WHERE tenant = $1 AND expired IS NULL ORDER BY seq DESC LIMIT $2",
+                values![tenant.as_str(), i64::from(limit)],
+            )
+            .await?;
+        let places = places.iter().map(|row| row.integer("seq")).collect::<Read<Vec<_>>>()?;
+        let mut manifests: BTreeMap<i64, Arc<SnapshotManifest>> =
+            places.iter().filter_map(|place| Some((*place, self.manifests.get(*place)?))).collect();
+        let missing = || places.iter().filter(|place| !manifests.contains_key(place));
+        if let (Some(last), Some(first)) = (missing().next(), missing().next_back()) {
+            // An expired snapshot keeps its manifest, so what has expired meanwhile is still found.
+            let rows = self
+                .read(
+                    "SELECT seq, manifest FROM snapshots WHERE tenant = $1 AND seq BETWEEN $2 AND $3",
+                    values![tenant.as_str(), *first, *last],
+                )
+                .await?;
+            for row in &rows {
+                let place = row.integer("seq")?;
+                if !manifests.contains_key(&place) && places.binary_search_by(|at| place.cmp(at)).is_ok() {
+                    manifests.insert(place, self.manifest(place, row)?);
+                }
+            }
+        }
+        places.iter().map(|place| manifests.get(place).cloned().ok_or(sqlx::Error::RowNotFound)).collect()
     }
 }
 

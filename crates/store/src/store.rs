@@ -7,7 +7,7 @@
 //! - work that has begun runs to its end even if its caller has gone; work whose caller has gone before it begins is
 //!   skipped.
 
-use crate::newest_snapshots::NewestSnapshots;
+use crate::manifests::Manifests;
 use crate::postgres::{Postgres, PostgresUrl};
 use crate::session::{Moment, Read, Row, Session, Sql, Value, Work};
 use crate::settings::{Deciding, Settings};
@@ -37,7 +37,7 @@ pub struct Store {
     pub(crate) backend: Backend,
     pub(crate) signals: Arc<Signals>,
     pub(crate) settings: Settings,
-    pub(crate) newest: NewestSnapshots,
+    pub(crate) manifests: Manifests,
 }
 
 #[derive(Debug)]
@@ -62,7 +62,7 @@ impl Store {
             Place::Sqlite(path) => Backend::Sqlite(Sqlite::open(path, &settings).await?),
             Place::Postgres(url) => Backend::Postgres(Postgres::open(url, &settings, signals.clone()).await?),
         };
-        Ok(Self { backend, signals, settings, newest: NewestSnapshots::default() })
+        Ok(Self { backend, signals, settings, manifests: Manifests::default() })
     }
 
     /// Finishes the writes that have been accepted and closes the database. Later calls fail.

@@ -27,7 +27,7 @@ use muster_reports::message::Message;
 use muster_reports::ports::{Cancelled, LeaseState, ResultOrder, Started, TaskStore};
 use muster_reports::task::{AttemptEnd, Claim, Lease, NewTask, Progress, PublishedFile, Task, TaskState};
 use muster_reports::task_list::{TaskPage, VisibleTasks};
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -119,6 +119,10 @@ impl TaskStore for Store {
 
     async fn list(&self, tenant: &TenantId, wanted: &VisibleTasks) -> Result<TaskPage> {
         list::list(self, tenant, wanted).await
+    }
+
+    async fn counts(&self, tenant: &TenantId, wanted: &VisibleTasks) -> Result<BTreeMap<TaskState, u64>> {
+        list::counts(self, tenant, wanted).await
     }
 
     async fn task_of_definition(

@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use muster_reports::arguments::{ArgumentKind, ArgumentSpec, Arguments, RawArguments, RawValue};
 use muster_reports::audit::AuditEvent;
-use muster_reports::caller::{Caller, DataScope, Scope, UserIdentity, UserLevel};
+use muster_reports::caller::{AuditorLimits, Caller, DataScope, Period, Scope, UserIdentity, UserLevel};
 use muster_reports::ids::{ClientId, ReportId, SnapshotId, SourceId, TaskDefinitionId, TaskId, TenantId};
 use muster_reports::kind::FileFormat;
 use muster_reports::ports::{Credential, RegisteredSource};
@@ -37,6 +37,7 @@ pub fn user() -> Caller {
             id: "1d3f0000000000000000000000000001".into(),
             name: "ada.lovelace".into(),
             levels: vec![UserLevel::OrgAdmin],
+            audit: None,
         }),
         scopes: vec![Scope::All],
         data_scope: DataScope::Everything,
@@ -50,6 +51,18 @@ pub fn user_with(scope: Scope, level: UserLevel) -> Caller {
     caller.scopes = vec![scope];
     if let Some(user) = &mut caller.user {
         user.levels = vec![level];
+    }
+    caller
+}
+
+/// An auditor of the reports ACCOUNTS and `leavers` over snapshots from `from` to `to`, until 30 days after `to`.
+pub fn auditor(from: DateTime<Utc>, to: DateTime<Utc>) -> Caller {
+    let mut caller = Caller { client: ClientId::new("client-of-an-auditor"), ..user() };
+    let reports = ["ACCOUNTS", "leavers"].map(ReportId::new);
+    let limits = AuditorLimits::new(Period { from, to }, reports, to + TimeDelta::days(30));
+    if let Some(user) = &mut caller.user {
+        user.levels = vec![UserLevel::Auditor];
+        user.audit = Some(Box::new(limits.expect("the period and the reports fit")));
     }
     caller
 }

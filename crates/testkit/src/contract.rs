@@ -7,6 +7,7 @@
 mod administration;
 mod commands;
 mod configuration;
+mod definitions;
 mod leases;
 mod lists;
 mod notifications;
@@ -25,6 +26,7 @@ mod turns;
 pub use administration::{audit_trail_contract, snapshot_catalogue_contract};
 pub use commands::{Command, commands, compare_task_stores};
 pub use configuration::{Administered, credentials_contract, registry_contract};
+pub use definitions::definition_store_contract;
 pub use notifications::notification_store_contract;
 pub use refreshes::refresh_log_contract;
 pub use relay::relay_log_contract;

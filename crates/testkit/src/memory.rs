@@ -3,6 +3,7 @@
 //! One lock around everything replaces transactions. The fake passes the same contract suites as the stores of the
 //! service, and random sequences of commands compare them with it.
 
+mod definitions;
 mod notifications;
 mod refreshes;
 mod results;
@@ -13,6 +14,7 @@ mod tasks;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use muster_reports::audit::{AuditEvent, AuditHead, AuditOperation, AuditRecord, ChainedEvent};
+use muster_reports::caller::Period;
 use muster_reports::error::{Error, Result};
 use muster_reports::ids::{ClientId, SnapshotId, SourceId, TaskId, TenantId, WorkerId};
 use muster_reports::notification::NotificationClaim;
@@ -35,6 +37,8 @@ struct State {
     lives: results::Lives,
     schedules: schedules::Schedules,
     saved_searches: saved_searches::SavedSearches,
+    /// In the order in which they were added.
+    definitions: definitions::Definitions,
     /// In the order in which they were kept, each with the epoch of its last claim.
     notifications: Vec<NotificationClaim>,
     /// In the order of their begins.
@@ -180,21 +184,28 @@ impl SnapshotCatalogue for MemoryStore {
     }
 
     async fn newest(&self, tenant: &TenantId) -> Result<Option<Arc<SnapshotManifest>>> {
-        let newest = self.catalogued(tenant, 1).await?.pop();
+        let newest = self.catalogued(tenant, None, 1).await?.pop();
         Ok(newest.map(|snapshot| snapshot.manifest))
     }
 
     async fn as_of(&self, tenant: &TenantId, as_of: &AsOf) -> Result<Option<CataloguedSnapshot>> {
-        let all = self.catalogued(tenant, u32::MAX).await?;
+        let all = self.catalogued(tenant, None, u32::MAX).await?;
         Ok(all.into_iter().find(|snapshot| match as_of {
             AsOf::Snapshot(id) => snapshot.manifest.id == *id,
             AsOf::Moment(moment) => snapshot.manifest.created <= *moment,
         }))
     }
 
-    async fn catalogued(&self, tenant: &TenantId, limit: u32) -> Result<Vec<CataloguedSnapshot>> {
+    async fn catalogued(
+        &self,
+        tenant: &TenantId,
+        period: Option<Period>,
+        limit: u32,
+    ) -> Result<Vec<CataloguedSnapshot>> {
         let state = self.state();
-        let own = state.snapshots.iter().rev().filter(|(t, _)| t == tenant);
+        let is_wanted =
+            |snapshot: &CataloguedSnapshot| period.is_none_or(|period| period.has(snapshot.manifest.created));
+        let own = state.snapshots.iter().rev().filter(|(t, snapshot)| t == tenant && is_wanted(snapshot));
         Ok(own.take(limit as usize).map(|(_, snapshot)| snapshot.clone()).collect())
     }
 
@@ -357,6 +368,12 @@ impl AuditTrail for MemoryStore {
 
     async fn can_go_on(&self, _: &TenantId) -> Result<()> {
         self.accepts_audit()
+    }
+
+    async fn last_sequence(&self, tenant: &TenantId) -> Result<u64> {
+        let state = self.state();
+        let own = state.audit.iter().filter(|(record, _)| record.tenant == tenant.as_str());
+        Ok(own.map(|(record, _)| record.sequence).max().unwrap_or(0))
     }
 
     async fn backlog(&self, tenant: &TenantId) -> Result<u64> {

@@ -68,3 +68,53 @@ pub struct ReportDescription {
     /// Which attributes follow as further columns, `identity` or `source`; null for none.
     pub attribute_columns: Option<String>,
 }
+
+/// A version of a custom report that is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct KeptDefinitionDescription {
+    /// The id of the report.
+    pub id: String,
+    /// Its version.
+    pub version: u32,
+    /// When it was added.
+    pub added: String,
+    /// Who added it.
+    pub added_by: String,
+    /// SHA-256 of its text, 64 hex digits: the `digest` of the report.
+    pub sha256: String,
+    /// The definition file; absent in lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+}
+
+/// A definition that is to be kept or checked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct NewDefinitionDetails {
+    /// The definition file, as TOML.
+    pub text: String,
+    /// Whether it is only checked, and nothing is kept; false when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub check_only: Option<bool>,
+}
+
+/// What is wrong with a definition.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DefinitionFaultDescription {
+    /// The key, such as `subtotals[0].query`; absent if the text is no definition.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// The line of the text, counted from 1; absent if the key is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<u64>,
+    /// What is wrong, and what was expected.
+    pub reason: String,
+}
+
+/// What a check of a definition found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DefinitionCheck {
+    /// Everything that is wrong with it; empty if it can be kept.
+    pub faults: Vec<DefinitionFaultDescription>,
+}

@@ -12,8 +12,10 @@
 //! - Enumerations hold the published values only. Reading keeps an unknown value as `Other`, so
 //!   that a client does not break on a newer service; a service never writes `Other`.
 
+mod administration;
 mod aggregation;
 mod arguments;
+mod caller;
 mod comparison;
 mod definition;
 mod enumeration;
@@ -28,6 +30,11 @@ mod snapshot;
 mod task_status;
 mod token;
 
+pub use administration::{
+    AuditEventDescription, AuditTrailDescription, ClientDescription, DiskDescription,
+    InstallationDescription, IssuerDescription, KeyDescription, LimitDescription, LinkCandidate,
+    LinkExplanation, LinkNear, LinkRule, LinkVerdict, PinDetails, SnapshotComparison, SnapshotDifference,
+};
 pub use aggregation::{
     Aggregations, BucketAggregation, FilterAggregation, MetricAggregation, NestedAggregation,
     SearchAggregationSpecification, SubSearchAggregationSpecification,
@@ -37,8 +44,12 @@ pub use arguments::{
     IdentityProfileIdentityErrorArguments, OrphanIdentitiesArguments, ReportArguments, SearchExportArguments,
     UncorrelatedAccountsArguments,
 };
+pub use caller::{AuditorDescription, CallerDescription};
 pub use comparison::ReportComparison;
-pub use definition::{ArgumentDescription, ColumnDescription, ReportDescription};
+pub use definition::{
+    ArgumentDescription, ColumnDescription, DefinitionCheck, DefinitionFaultDescription,
+    KeptDefinitionDescription, NewDefinitionDetails, ReportDescription,
+};
 pub use enumeration::{
     AccessDecision, AccessDiffType, AccessItemType, AccountStatusName, AggregationType, BucketType,
     CompletionStatus, DtoType, FileFormat, FilterType, GovernanceEventType, IdentityType, JsonPatchOp,
@@ -71,8 +82,8 @@ pub use search::{
 };
 pub use snapshot::{SnapshotDescription, SourceDescription};
 pub use task_status::{
-    JsonPatchOperation, JsonPatchValue, LocalizedMessage, Target, TaskDefinitionSummary, TaskReturnDetails,
-    TaskStatus, TaskStatusMessage,
+    JsonPatchOperation, JsonPatchValue, LocalizedMessage, Target, TaskCounts, TaskDefinitionSummary,
+    TaskReturnDetails, TaskStatus, TaskStatusMessage,
 };
 pub use token::{OAuthError, OAuthErrorCode, TokenAnswer};
 

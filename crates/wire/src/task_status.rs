@@ -146,6 +146,24 @@ pub struct TaskDefinitionSummary {
     pub arguments: Map<String, Value>,
 }
 
+/// How many tasks of the list are in each state. No published shape: our service's answer.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TaskCounts {
+    /// Tasks that wait for a worker.
+    pub pending: u64,
+    /// Tasks that run.
+    pub running: u64,
+    /// Tasks that ended with SUCCESS.
+    pub success: u64,
+    /// Tasks that ended with WARNING.
+    pub warning: u64,
+    /// Tasks that ended with ERROR.
+    pub error: u64,
+    /// Tasks that were cancelled: TERMINATED.
+    pub terminated: u64,
+}
+
 /// One operation of a JSON patch (RFC 6902).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct JsonPatchOperation {

@@ -12,7 +12,7 @@ use muster_reports::task::{NewTask, Progress, Task, TaskState};
 use muster_reports::task_list::{TaskPage, VisibleTasks};
 use muster_testkit::build::{new_task, same_as, task_id, tenant};
 use muster_testkit::{FakeRun, FakeRunner, MemoryStore, TestClock, acts};
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use tokio::sync::mpsc;
@@ -51,6 +51,9 @@ impl TaskStore for Store {
     }
     async fn list(&self, tenant: &TenantId, wanted: &VisibleTasks) -> Result<TaskPage> {
         self.inner.list(tenant, wanted).await
+    }
+    async fn counts(&self, tenant: &TenantId, wanted: &VisibleTasks) -> Result<BTreeMap<TaskState, u64>> {
+        self.inner.counts(tenant, wanted).await
     }
     async fn cancel(&self, event: &AuditEvent, failure: Option<&Message>) -> Result<Cancelled> {
         self.inner.cancel(event, failure).await

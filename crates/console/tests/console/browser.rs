@@ -1,5 +1,6 @@
 //! A browser as far as the tests need one: it keeps cookies and sends forms.
 
+use crate::issuer::Issuer;
 use crate::stub::Stub;
 use axum::Router;
 use axum::body::Body;
@@ -71,6 +72,7 @@ impl Browser {
             longest: TimeDelta::hours(8),
             page_timeout: Duration::from_secs(30),
             stopping: stopping.clone(),
+            issuers: Arc::new(Issuer),
             one_time: Some(OneTimeSignIn {
                 code: "c0de".into(),
                 client_id: "ann".into(),

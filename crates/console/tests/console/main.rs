@@ -5,6 +5,7 @@
 
 mod browser;
 mod forms;
+mod issuer;
 mod pages;
 mod sign_in;
 mod stub;

@@ -23,6 +23,9 @@ async fn nobody_sees_a_page_without_signing_in() {
         "/ui/sources",
         "/ui/snapshots",
         "/ui/administration",
+        "/ui/reports",
+        "/ui/reports/ACCOUNTS",
+        "/ui/verify",
         "/ui/live?of=runs",
     ] {
         let answer = browser.get(page).await;
@@ -44,7 +47,7 @@ async fn a_client_signs_in_and_the_browser_gets_no_token() {
     let body = format!("form-token={token}&client-id=ann&client-secret=right&next=%2Fui%2Fsources");
     let answer = browser.post("/ui/sign-in", &body).await;
     assert_eq!((answer.status, answer.header("location")), (303, "/ui/sources"));
-    assert_eq!(browser.stub.lines(), ["POST /oauth/token"]);
+    assert_eq!(browser.stub.lines(), ["POST /oauth/token", "GET /muster/v1/caller"]);
     let session = browser.cookie(SESSION).unwrap();
     assert_eq!(session.len(), 64);
     let page = browser.get("/ui/sources").await;
@@ -62,6 +65,24 @@ async fn a_wrong_secret_is_told_and_the_id_is_kept() {
     assert_eq!(answer.status, 401);
     answer.has("The client id or the secret is wrong.").has(r#"value="ann""#).lacks("wrong\"");
     assert_eq!(browser.cookie(SESSION), None);
+}
+
+#[tokio::test]
+async fn an_auditor_whose_access_has_ended_is_told_so() {
+    let browser = Browser::new();
+    let token = browser.get("/ui/sign-in").await.form_token();
+    let form = format!("form-token={token}&client-id=gone&client-secret=right");
+    let answer = browser.post("/ui/sign-in", &form).await;
+    assert_eq!(answer.status, 400);
+    answer.has("access has ended at 2026-01-31");
+}
+
+#[tokio::test]
+async fn an_auditor_is_offered_what_he_may_see() {
+    let browser = Browser::signed_in_as("kim").await;
+    let page = browser.get("/ui/new").await;
+    page.has("kim.audit").has(r#"href="/ui/snapshots""#);
+    page.lacks(r#"href="/ui/schedules""#).lacks(r#"href="/ui/searches""#).lacks(r#"href="/ui/identities""#);
 }
 
 #[tokio::test]
@@ -122,6 +143,8 @@ async fn a_session_ends_when_it_is_idle_and_after_eight_hours() {
 async fn live_updates_do_not_keep_a_session_open() {
     let browser = Browser::signed_in().await;
     browser.stub.says("GET /task-status/v1", counted(&json!([]), 0));
+    let none = json!({"pending": 0, "running": 0, "success": 0, "warning": 0, "error": 0, "terminated": 0});
+    browser.stub.says("GET /muster/v1/task-counts", ok(&none));
     browser.wait(20 * 60);
     assert_eq!(browser.ask("GET", "/ui/runs", &[("hx-request", "true")], String::new()).await.status, 200);
     browser.wait(10 * 60);

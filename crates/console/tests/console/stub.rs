@@ -95,6 +95,7 @@ impl Stub {
                 assert_eq!(text(CONTENT_TYPE), "application/x-www-form-urlencoded");
                 token(&body)
             }
+            "GET /muster/v1/caller" => caller(&text(AUTHORIZATION)),
             _ => self
                 .0
                 .lock()
@@ -127,8 +128,35 @@ fn token(body: &str) -> Canned {
         "grant_type=client_credentials&client_id=app&client_secret=right" => {
             granted(Value::Null, "t-app", "sp:report:manage")
         }
+        "grant_type=client_credentials&client_id=kim&client_secret=right" => {
+            granted(json!("kim.audit"), "t-kim", "sp:scopes:all")
+        }
+        "grant_type=client_credentials&client_id=gone&client_secret=right" => {
+            let told = "the auditor's access has ended at 2026-01-31T23:59:59+00:00";
+            let body = json!({"error": "unauthorized_client", "error_description": told});
+            Canned { status: 400, ..ok(&body) }
+        }
         _ => Canned { status: 401, ..ok(&json!({"error": "invalid_client", "error_description": "no"})) },
     }
+}
+
+/// Who the tokens are of.
+fn caller(authorization: &str) -> Canned {
+    let (name, user, scope) = match authorization {
+        "Bearer t-ann" => ("ann.user", true, "sp:scopes:all"),
+        "Bearer t-app" => ("app", false, "sp:report:manage"),
+        "Bearer t-kim" => ("kim.audit", true, "sp:scopes:all"),
+        "Bearer t-none" => return refused(403, "the token lacks the scope sp:report:manage"),
+        _ => return Canned { status: 401, ..ok(&json!({"error": "JWT is not valid"})) },
+    };
+    let mut who = json!({"client": "c", "name": name, "user": user, "levels": [], "scopes": [scope]});
+    if name == "kim.audit" {
+        who["auditor"] = json!({
+            "from": "2025-01-01T00:00:00.000Z", "to": "2025-12-31T23:59:59.999Z", "reports": ["ACCOUNTS"],
+            "ends": "2026-03-31T23:59:59.999Z",
+        });
+    }
+    ok(&who)
 }
 
 fn argument(name: &str, kind: &str, required: bool) -> Value {

@@ -13,56 +13,31 @@ use datafusion::arrow::array::RecordBatch;
 use datafusion::prelude::SessionContext;
 use futures_util::future::BoxFuture;
 use muster_reports::SnapshotManifest;
-use muster_reports::ids::{SnapshotId, stable_id};
+use muster_reports::ids::stable_id;
+pub use muster_reports::inspection::{Candidate, CorrelationExplanation, Near, RuleOutcome, Verdict};
 use muster_reports::nearest;
 use muster_sources::SourceDefinition;
-use serde::Serialize;
 use std::sync::Arc;
 
 /// Most candidates of a rule that are named. All of them are counted.
 const CANDIDATES_NAMED_MAX: usize = 20;
 
-/// An identity that a rule found.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Candidate {
-    /// Its id.
-    pub id: String,
-    /// Its name.
-    pub name: String,
-}
-
-/// An identity that a rule does not match because of a difference that people do not see.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Near {
-    /// The identity.
-    pub identity: Candidate,
-    /// The account's value.
-    pub account_value: String,
-    /// The identity's value.
-    pub identity_value: String,
-    /// The kind of the difference, for people.
-    pub differ_in: &'static str,
-}
-
-impl Near {
-    fn new(identity: Candidate, account_value: &str, identity_value: &str) -> Self {
-        let folded = |text: &str| text.trim().to_lowercase();
-        let bare = |text: &str| text.chars().filter(|c| !is_unseen(*c)).collect::<String>();
-        let differ_in = if folded(account_value) == folded(identity_value) {
-            "case"
-        } else if bare(account_value) == bare(identity_value) {
-            "white space or invisible characters"
-        } else {
-            "case, and in white space or invisible characters"
-        };
-        Self {
-            identity,
-            account_value: account_value.to_owned(),
-            identity_value: identity_value.to_owned(),
-            differ_in,
-        }
+/// An identity that a rule misses by what people do not see.
+fn missed(identity: Candidate, account_value: &str, identity_value: &str) -> Near {
+    let folded = |text: &str| text.trim().to_lowercase();
+    let bare = |text: &str| text.chars().filter(|c| !is_unseen(*c)).collect::<String>();
+    let differ_in = if folded(account_value) == folded(identity_value) {
+        "case"
+    } else if bare(account_value) == bare(identity_value) {
+        "white space or invisible characters"
+    } else {
+        "case, and in white space or invisible characters"
+    };
+    Near {
+        identity,
+        account_value: account_value.to_owned(),
+        identity_value: identity_value.to_owned(),
+        differ_in,
     }
 }
 
@@ -71,66 +46,6 @@ impl Near {
 pub fn is_unseen(character: char) -> bool {
     let is_sign = matches!(character, '"' | '\'' | '\\');
     character.is_whitespace() || (!is_sign && character.escape_debug().len() > 1)
-}
-
-/// The result of one rule for the account.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct RuleOutcome {
-    /// `identity attribute = account attribute`.
-    pub rule: String,
-    /// The account's values that were compared, unchanged.
-    pub values: Vec<String>,
-    /// The identities that the rule found, by id. Only the first are listed.
-    pub candidates: Vec<Candidate>,
-    /// Number of identities that the rule found.
-    pub found: u64,
-    /// If the rule found none: the first identities that it would find with a less strict comparison.
-    pub near: Vec<Near>,
-    /// Whether this rule decides: it is the first that found an identity. Later rules are not evaluated.
-    pub decides: bool,
-}
-
-/// The identity of an account.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Verdict {
-    /// LINKED, PLACEHOLDER_OWNER, UNMATCHED or DISPUTED.
-    pub situation: String,
-    /// The identity's id, where there is one.
-    pub identity: Option<String>,
-    /// The rule that decided, where one did.
-    pub rule: Option<String>,
-}
-
-/// An account's correlation, explained.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct CorrelationExplanation {
-    /// The snapshot whose data and rules these are.
-    pub snapshot: SnapshotId,
-    /// The source's name.
-    pub source: String,
-    /// The account.
-    pub native_identity: String,
-    /// Whether an identity profile rests on the source.
-    pub authoritative: bool,
-    /// When a refresh found the account missing. Since then, it is not correlated.
-    pub missing_since: Option<String>,
-    /// The identity's name in the manual link of the account.
-    pub manual_link: Option<String>,
-    /// Each rule of the source, in order.
-    pub rules: Vec<RuleOutcome>,
-    /// The result of the manual link and the rules.
-    pub verdict: Verdict,
-    /// The reason, for people.
-    pub reason: String,
-    /// The result that the refresh wrote.
-    pub recorded: Verdict,
-    /// The name of the recorded identity.
-    pub identity_name: Option<String>,
-    /// Whether the verdict is equal to the recorded one.
-    pub agrees: bool,
 }
 
 /// The account's row.
@@ -356,7 +271,7 @@ async fn near(context: &SessionContext, rule: &Rule) -> Result<Vec<Near>> {
     let values = texts(&found, 2).zip(texts(&found, 3));
     Ok(candidates
         .zip(values)
-        .map(|(candidate, (account, other))| Near::new(candidate, &account, &other))
+        .map(|(candidate, (account, other))| missed(candidate, &account, &other))
         .collect())
 }
 
@@ -377,7 +292,7 @@ mod tests {
     fn what_people_do_not_see_is_said() {
         let differ_in = |account: &str, identity: &str| {
             let identity_itself = Candidate { id: "1".into(), name: "ada".into() };
-            Near::new(identity_itself, account, identity).differ_in
+            missed(identity_itself, account, identity).differ_in
         };
         assert_eq!(differ_in("E1", " e1 "), "case");
         assert_eq!(differ_in("E 1", "E1"), "white space or invisible characters");

@@ -156,6 +156,9 @@ fn what_is_missing(
     accept: bool,
     [live, gone, held, nameless]: [u64; 4],
 ) -> MissingAction {
+    if source.outcome.run.complete {
+        source.missing = [gone, live];
+    }
     if !source.outcome.run.complete || gone + held == 0 {
         // An incomplete read marks nothing missing. Its remark says why it is incomplete.
         return MissingAction::default();

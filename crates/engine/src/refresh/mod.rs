@@ -23,6 +23,7 @@ mod guards;
 mod identify;
 mod identities;
 mod incremental;
+mod losses;
 mod manual_links;
 mod publish;
 mod stage;
@@ -30,6 +31,7 @@ mod steps;
 mod totals;
 mod work;
 
+pub use losses::{ExceededGuard, Guard, LossLimits};
 pub use totals::Total;
 
 use crate::error::Result;
@@ -91,6 +93,10 @@ pub struct RefreshRequest {
     pub full: bool,
     /// Ids of the sources whose losses are accepted: missing accounts, keys that are all new, lost links.
     pub accept_missing: BTreeSet<String>,
+    /// How much it may lose.
+    pub limits: LossLimits,
+    /// Whether to make the snapshot even if it loses more than that. The outcome says what it loses.
+    pub ignore_limits: bool,
     /// How many parts are done of those that there are: each source, and [`PARTS`].
     pub progress: Arc<ProgressCell>,
 }
@@ -141,6 +147,8 @@ pub struct RefreshOutcome {
     pub tables: Vec<TableOutcome>,
     /// Totals now and before, if there is a manifest.
     pub totals: Vec<Total>,
+    /// The limits that it exceeds. Without a manifest, they are why there is none, unless a source failed.
+    pub exceeded: Vec<ExceededGuard>,
 }
 
 impl Engine {
@@ -216,6 +224,10 @@ async fn refresh(engine: &Engine, mut request: RefreshRequest) -> Result<Refresh
     if guards::check_links(&work, &request, &recompute, &mut staged).await? {
         return Ok(unpublished(staged));
     }
+    let exceeded = losses::exceeded(engine, &work, &request, &recompute, &staged).await?;
+    if !exceeded.is_empty() && !request.ignore_limits {
+        return Ok(RefreshOutcome { exceeded, ..unpublished(staged) });
+    }
     identities::find_touched(&work, &recompute).await?;
     request.progress.add(1);
     let made = documents::make(&work, &request, &recompute).await?;
@@ -223,7 +235,7 @@ async fn refresh(engine: &Engine, mut request: RefreshRequest) -> Result<Refresh
     let written =
         publish::write_tables(engine, &work, &request, &recompute, staged, &profiles, &made).await?;
     request.progress.add(1);
-    Ok(written)
+    Ok(RefreshOutcome { exceeded, ..written })
 }
 
 /// The outcome if the last snapshot stays in force.
@@ -233,5 +245,6 @@ fn unpublished(staged: Vec<stage::StagedSource>) -> RefreshOutcome {
         sources: staged.into_iter().map(|source| source.outcome).collect(),
         tables: Vec::new(),
         totals: Vec::new(),
+        exceeded: Vec::new(),
     }
 }

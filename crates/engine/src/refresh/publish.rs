@@ -147,7 +147,13 @@ pub(super) async fn write_tables(
         last_event: Some(made.last_event),
         files,
     };
-    Ok(RefreshOutcome { manifest: Some(manifest), sources: outcomes, tables: written, totals })
+    Ok(RefreshOutcome {
+        manifest: Some(manifest),
+        sources: outcomes,
+        tables: written,
+        totals,
+        exceeded: Vec::new(),
+    })
 }
 
 /// A number of the snapshot: what is counted, of which source if it is not of the whole tenant, and the number.

@@ -33,6 +33,8 @@ pub(super) struct StagedSource {
     pub(super) merge_rows: bool,
     /// The number of records that are equal to their accounts. An incremental refresh does not look at them again.
     pub(super) equal: u64,
+    /// The number of known accounts that a complete read does not contain, and that of all known accounts.
+    pub(super) missing: [u64; 2],
     /// Whether several records may have one native identity.
     pub(super) may_repeat: bool,
     /// Whether the source provides documents.
@@ -277,6 +279,7 @@ fn carry_source(
         outcome: SourceOutcome { run, failure: None, rejections: Vec::new(), carried: true },
         merge_rows: input.definition.reader.merge_rows(),
         equal: 0,
+        missing: [0, 0],
         may_repeat: false,
         gives_documents: false,
         files: None,
@@ -368,6 +371,7 @@ fn stage_source(
         outcome,
         merge_rows,
         equal: 0,
+        missing: [0, 0],
         may_repeat: staged.as_ref().is_some_and(|files| files.may_repeat),
         gives_documents: definition.reader.gives_documents(),
         files: staged,

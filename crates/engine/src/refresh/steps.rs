@@ -217,6 +217,9 @@ const SHARED: Needed = Chosen("wherever several rules compare one attribute of i
 const NOT_SHARED: Needed = Chosen("wherever each rule compares another attribute of identities");
 /// Until no more identities are found to recompute.
 const CLOSURE: Needed = Chosen("if some identities are recomputed, until nothing more is affected");
+/// After the first snapshot, if the settings limit what a refresh may lose.
+const LIMITED: Needed = Chosen("if there is a snapshot, and the loss of identities is limited");
+const EXCEEDED: Needed = Chosen("if more is lost than the settings allow");
 /// For each type of document.
 const GIVEN: Needed = Chosen("if sources provide documents of the type");
 const NONE_GIVEN: Needed = Chosen("if no source provides documents of the type");
@@ -238,7 +241,7 @@ steps! {
     PREV_READ: View "prev_read", Incremental, "prev_accounts" => "{accounts.all}", read: Texts;
     STAGED: View "staged", Always, "staged_raw" =>
         "first_id source_id native_identity line {accounts.content} digest";
-    REPEATED: Kept "repeated", Always, "staged source_flags" => "first_id merge_rows n kinds", sources: Texts;
+    REPEATED: Kept "repeated", Always, "staged source_flags" => "first_id merge_rows n differ", sources: Texts;
     UNITED: Kept "united", REPEATS, "staged repeated" =>
         "first_id source_id native_identity line {accounts.content}";
     STAGED_SINGLE: View "staged_single", REPEATS, "staged repeated united" =>
@@ -285,7 +288,9 @@ steps! {
 
     // Accounts to recompute.
     LAST_READS: Kept "last_reads", Always, "prev_aggregations prev_snapshot_counts" => "source_id last_read";
-    ACCOUNTS_MERGED: View "accounts_merged", Always, "staged_one source_flags prev_read kept_ids last_reads" =>
+    WITHOUT_RECORD: Kept "without_record", Always, "prev_read staged_one" => "id";
+    ACCOUNTS_MERGED: View "accounts_merged", Always,
+        "staged_one source_flags prev_read kept_ids without_record last_reads" =>
         "id source_id source_name authoritative native_identity {accounts.content} digest created modified dead_since \
          held_since access_ended access_seen prev_identity prev_rule prev_link prev_linked_as prev_situation change \
          held_otherwise";
@@ -457,6 +462,10 @@ steps! {
         "identities_changed prev_identities" => "{identities.all}";
     PREV_OF_CHANGED: Kept "prev_of_changed", FewIdentities, "identities_changed prev_identities" =>
         "{identities.all}";
+    IDENTITIES_GOING: View "identities_going", LIMITED, "{before} {identities}" => "id lost orphan";
+    IDENTITIES_GOING_COUNTED: Read "identities_going_counted", LIMITED, "identities_going" => "lost orphans";
+    FIRST_GOING: Read "first_going", EXCEEDED, "identities_going" => "id", orphans: Flag shown: Number;
+    FIRST_MISSING: Read "first_missing", EXCEEDED, "prev_read staged_one kept_ids" => "id", source: Text shown: Number;
 
     // Accounts, and the touched rows.
     ACCOUNTS_NEXT: Kept "accounts_next", Always, "accounts_now links identities_next" => "{accounts.all}";

@@ -65,7 +65,7 @@ fn numbers(files: &Files, rows: &BTreeMap<String, u64>) -> Vec<u64> {
 }
 
 /// The files of the tables of a snapshot that are counted. Files of old snapshots are counted now.
-async fn counted(engine: &Engine, snapshot: &SnapshotManifest) -> Result<Files> {
+pub(super) async fn counted(engine: &Engine, snapshot: &SnapshotManifest) -> Result<Files> {
     let mut files = Files::new();
     for table in [ACCOUNTS, IDENTITIES] {
         if let Some(version) = snapshot.versions.get(table) {

@@ -55,7 +55,8 @@ fn people(installation: &Installation) -> Result<Vec<String>, String> {
     let definition = catalogue.get(&ReportId::new("IDENTITIES")).unwrap();
     let arguments = Arguments::check(&definition.arguments, &Default::default()).unwrap();
     let everything = &DataScope::Everything;
-    match block_on(installation.engine.prepare(installation.manifest(), definition, &arguments, everything)) {
+    match block_on(installation.engine.prepare(installation.manifest(), &definition, &arguments, everything))
+    {
         Err(error) => Err(error_chain(&error)),
         Ok(_) => Ok(installation
             .report("IDENTITIES", &[])

@@ -1,7 +1,7 @@
 //! A temporary installation of the engine: sources as files, refreshes, and reports as CSV text.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use muster_engine::refresh::{RefreshOutcome, RefreshRequest, SourceInput};
+use muster_engine::refresh::{LossLimits, RefreshOutcome, RefreshRequest, SourceInput};
 use muster_engine::search::SearchRequest;
 use muster_engine::{Engine, EngineSettings, OutputColumn, ReportRows};
 use muster_render::{ColumnFormat, CsvWriter};
@@ -56,6 +56,10 @@ pub struct Installation {
     memory: usize,
     /// Names of the sources whose losses the next refresh accepts.
     pub accept: Vec<&'static str>,
+    /// How much a refresh may lose; everything, unless a test says otherwise.
+    pub limits: LossLimits,
+    /// Whether refreshes lose more than that.
+    pub ignore_limits: bool,
     refreshes: u32,
 }
 
@@ -138,6 +142,8 @@ impl Installation {
             threads,
             memory,
             accept: Vec::new(),
+            limits: LossLimits::default(),
+            ignore_limits: false,
             refreshes: 0,
         }
     }
@@ -207,6 +213,8 @@ impl Installation {
             publish_incomplete: self.publish_incomplete,
             full: self.full,
             accept_missing: self.accept.drain(..).map(SourceDefinition::derived_id).collect(),
+            limits: self.limits,
+            ignore_limits: self.ignore_limits,
             progress: Arc::default(),
         };
         let outcome = block_on(self.engine.refresh(request)).map_err(|error| error_chain(&error))?;
@@ -251,7 +259,7 @@ impl Installation {
         block_on(async {
             let plan = self
                 .engine
-                .prepare(manifest, definition, &arguments, scope)
+                .prepare(manifest, &definition, &arguments, scope)
                 .await
                 .unwrap_or_else(|e| panic!("{}", error_chain(&e)));
             let reconciliation = plan.reconcile().await.unwrap_or_else(|e| panic!("{}", error_chain(&e)));
@@ -266,7 +274,7 @@ impl Installation {
         let arguments = Arguments::check(&definition.arguments, &RawArguments::new()).unwrap();
         block_on(async {
             let plan =
-                self.engine.prepare(self.manifest(), definition, &arguments, &DataScope::Everything).await;
+                self.engine.prepare(self.manifest(), &definition, &arguments, &DataScope::Everything).await;
             let rows = plan.unwrap().start().unwrap();
             let fields = rows.schema().fields().iter();
             fields.map(|field| (field.name().clone(), field.data_type().to_string())).collect()

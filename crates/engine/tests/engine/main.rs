@@ -11,6 +11,7 @@ mod history;
 mod hris;
 mod incremental;
 mod installation;
+mod losses;
 mod order;
 mod own_reports;
 mod properties;

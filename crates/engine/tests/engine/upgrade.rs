@@ -104,7 +104,7 @@ fn a_report_over_columns_that_a_snapshot_lacks_says_what_to_do() {
         let arguments = Arguments::check(&definition.arguments, &RawArguments::new()).unwrap();
         let plan = block_on(installation.engine.prepare(
             installation.manifest(),
-            definition,
+            &definition,
             &arguments,
             &DataScope::Everything,
         ));

@@ -173,7 +173,7 @@ impl ClaimRules {
         if levels.is_empty() {
             levels.push(UserLevel::User);
         }
-        Ok(UserIdentity { name: name.unwrap_or_else(|| id.clone()), id, levels })
+        Ok(UserIdentity { name: name.unwrap_or_else(|| id.clone()), id, levels, audit: None })
     }
 }
 

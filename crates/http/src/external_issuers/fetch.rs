@@ -45,16 +45,7 @@ impl UrlKeys {
     /// # Errors
     /// `Invalid` when the address cannot be one, or others could change the answer on its way.
     pub fn new(address: &str, timeout: Duration) -> Result<Self> {
-        let url = Url::parse(address).map_err(|error| Error {
-            source: Some(Box::new(error)),
-            ..Error::invalid(format!("jwks_url {address:?} is not an address"))
-        })?;
-        let local = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
-        if url.scheme() != "https" && !(url.scheme() == "http" && local) {
-            return Err(Error::invalid(format!(
-                "jwks_url {address:?} is not safe: expected https, or http on this machine"
-            )));
-        }
+        let url = safe_address("jwks_url", address)?;
         let client = bounded_client(&url, timeout)?;
         Ok(Self { client, url })
     }
@@ -68,8 +59,23 @@ impl KeySource for UrlKeys {
     }
 }
 
+/// An address at which nobody in between can change the answer; `what` is what the settings or the issuer call it.
+pub(super) fn safe_address(what: &str, address: &str) -> Result<Url> {
+    let url = Url::parse(address).map_err(|error| Error {
+        source: Some(Box::new(error)),
+        ..Error::invalid(format!("{what} {address:?} is not an address"))
+    })?;
+    let local = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
+    if url.scheme() != "https" && !(url.scheme() == "http" && local) {
+        return Err(Error::invalid(format!(
+            "{what} {address:?} is not safe: expected https, or http on this machine"
+        )));
+    }
+    Ok(url)
+}
+
 /// A client that follows no redirect and waits no longer than this.
-fn bounded_client(url: &Url, timeout: Duration) -> Result<Client> {
+pub(super) fn bounded_client(url: &Url, timeout: Duration) -> Result<Client> {
     Client::builder()
         .redirect(redirect::Policy::none())
         .https_only(url.scheme() == "https")
@@ -80,7 +86,7 @@ fn bounded_client(url: &Url, timeout: Duration) -> Result<Client> {
 }
 
 /// Sends a request and reads its answer: a status of 200 with at most `bytes_max` bytes.
-async fn bounded_answer(request: RequestBuilder, bytes_max: usize) -> Result<Vec<u8>, Fault> {
+pub(super) async fn bounded_answer(request: RequestBuilder, bytes_max: usize) -> Result<Vec<u8>, Fault> {
     let mut response = request.send().await?;
     let url = response.url().clone();
     if response.status() != 200 {

@@ -74,6 +74,7 @@ fn settings(keys: Arc<dyn KeySource>, algorithms: &[SignatureAlgorithm]) -> Exte
         claims: ClaimRules::usual(TenantRule::Always(TenantId::new("acme"))),
         keys,
         key_times: KeyTimes::default(),
+        sign_in: None,
     }
 }
 

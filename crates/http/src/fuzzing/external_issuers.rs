@@ -58,6 +58,7 @@ impl Service {
             claims: ClaimRules::usual(tenant),
             keys: Arc::new(Published(keys)),
             key_times: KeyTimes::default(),
+            sign_in: None,
         };
         let external = ExternalIssuers::new(vec![issuer]).expect("the settings are sound");
         Self { external, own: TokenIssuer::new(&[9; 32]).expect("any 32 bytes are a key") }

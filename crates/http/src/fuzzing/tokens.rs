@@ -26,7 +26,8 @@ static ISSUED: LazyLock<Issued> = LazyLock::new(|| {
         data_scope: DataScope::Everything,
         trace: None,
     };
-    let user = UserIdentity { id: "i1".into(), name: "ada".into(), levels: vec![UserLevel::OrgAdmin] };
+    let user =
+        UserIdentity { id: "i1".into(), name: "ada".into(), levels: vec![UserLevel::OrgAdmin], audit: None };
     let person = Caller { user: Some(user), scopes: vec![Scope::All], ..application.clone() };
     let token = |caller: &Caller, seconds| {
         let lifetime = TimeDelta::seconds(seconds);

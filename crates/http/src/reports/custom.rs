@@ -94,7 +94,8 @@ pub(crate) async fn start_custom_report(
 ) -> Result<Response, Failure> {
     let catalogue = &state.reports().catalogue;
     if catalogue.get(&report).is_none() {
-        let near = hint(report.as_str(), catalogue.iter().map(|definition| definition.id.as_str()));
+        let all: Vec<_> = catalogue.iter().collect();
+        let near = hint(report.as_str(), all.iter().map(|definition| definition.id.as_str()));
         return Err(Failure::not_found(format!(
             "there is no report definition {}{near}",
             shown(report.as_str())

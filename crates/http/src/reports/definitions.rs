@@ -74,7 +74,7 @@ fn description(definition: &ReportDefinition) -> ReportDescription {
 
 /// List the reports
 ///
-/// Every report that can be started, with its arguments and columns.
+/// Every report that can be started, with its arguments and columns; for an auditor, the reports that his client names.
 #[utoipa::path(
     get,
     path = "/muster/v1/reports",
@@ -83,11 +83,11 @@ fn description(definition: &ReportDefinition) -> ReportDescription {
     responses((status = 200, description = "The reports, by id.", body = Vec<ReportDescription>)),
 )]
 pub(crate) async fn list_reports(
-    _: Allowed<ReadResult>,
+    Allowed { caller, .. }: Allowed<ReadResult>,
     state: AppState,
     (): (),
 ) -> Result<Response, Failure> {
-    let reports: Vec<_> =
-        state.reports().catalogue.iter().map(|definition| description(definition)).collect();
+    let definitions = state.reports().definitions(&caller)?.into_iter();
+    let reports: Vec<_> = definitions.map(|definition| description(&definition)).collect();
     Ok(json(StatusCode::OK, &reports))
 }

@@ -46,7 +46,7 @@ fn target(task: &Task, definition: &ReportDefinition) -> Option<Target> {
 /// A task, as the list and each answer about one task has it.
 pub(super) fn task_status(task: &Task, state: &AppState) -> TaskStatus {
     let definition = state.reports().catalogue.get(&task.report);
-    let target = definition.and_then(|definition| target(task, definition));
+    let target = definition.as_ref().and_then(|definition| target(task, definition));
     let parameters = definition.iter().flat_map(|definition| &definition.arguments);
     let parameters: Map<String, Value> =
         parameters.map(|argument| (argument.name.clone(), Value::from(argument.kind.name()))).collect();

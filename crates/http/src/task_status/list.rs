@@ -15,8 +15,9 @@ use axum::http::request::Parts;
 use axum::response::Response;
 use muster_reports::Caller;
 use muster_reports::error::shown;
+use muster_reports::task::TaskState;
 use muster_reports::task_list::{TaskFilter, TaskOrder, TaskQuery};
-use muster_wire::TaskStatus;
+use muster_wire::{TaskCounts, TaskStatus};
 
 const TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
 
@@ -100,6 +101,45 @@ pub(crate) async fn get_task_status_list(
     ListRequest(query): ListRequest,
 ) -> Result<Response, Failure> {
     answer(&state, &caller, query).await
+}
+
+/// Which tasks are counted.
+pub(crate) struct CountRequest(TaskFilter);
+
+impl Input for CountRequest {
+    async fn read(_: &AppState, parts: Parts, _: Body) -> Result<Self, Failure> {
+        Ok(Self(Query::of(&parts)?.text("filters").map(task_filter).transpose()?.unwrap_or_default()))
+    }
+}
+
+/// Count the tasks
+///
+/// How many tasks of the list are in each state, with one look at it.
+#[utoipa::path(
+    get,
+    path = "/muster/v1/task-counts",
+    operation_id = "countTasks",
+    tag = "Muster",
+    params(("filters" = Option<String>, Query, description = "Conditions, as in the list of tasks.",
+        example = "launcher eq \"ada.lovelace\"")),
+    responses((status = 200, description = "The numbers.", body = TaskCounts)),
+)]
+pub(crate) async fn count_tasks(
+    Allowed { caller, .. }: Allowed<ReadTasks>,
+    state: AppState,
+    CountRequest(filter): CountRequest,
+) -> Result<Response, Failure> {
+    let counts = state.reports().task_counts(&caller, filter).await?;
+    let of = |state: TaskState| counts.get(&state).copied().unwrap_or_default();
+    let counts = TaskCounts {
+        pending: of(TaskState::Pending),
+        running: of(TaskState::Running),
+        success: of(TaskState::Succeeded),
+        warning: of(TaskState::Warned),
+        error: of(TaskState::Failed),
+        terminated: of(TaskState::Terminated),
+    };
+    Ok(json(StatusCode::OK, &counts))
 }
 
 /// Retrieve pending task status list

@@ -6,7 +6,7 @@ use axum::body::Body;
 use axum::http::Request;
 use chrono::TimeDelta;
 use http_body_util::BodyExt;
-use muster_console::{ConsoleSettings, is_page, with_console};
+use muster_console::{ConsoleSettings, NoIssuers, is_page, with_console};
 use muster_http::route_table;
 use muster_reports::Caller;
 use muster_reports::caller::{DataScope, Scope, UserLevel};
@@ -29,6 +29,7 @@ fn console(world: &World) -> Router {
         longest: TimeDelta::hours(8),
         page_timeout: Duration::from_secs(30),
         stopping: tokio_util::sync::CancellationToken::new(),
+        issuers: Arc::new(NoIssuers),
         one_time: None,
     };
     with_console(world.router.clone(), settings)

@@ -45,6 +45,7 @@ impl Corporation {
             }),
             keys: Arc::new(Published(set.to_string())),
             key_times: KeyTimes::default(),
+            sign_in: None,
         };
         let issuers = ExternalIssuers::new(vec![issuer]).unwrap();
         (Self(pair), World::with_wiring(|_| {}, issuers).await)

@@ -3,12 +3,15 @@
 //! Expectations come from the published documents and from RFCs, written out by hand.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod administration;
 mod as_of;
 mod audit;
+mod auditor;
 mod client;
 mod compare;
 mod console;
 mod contract;
+mod definitions;
 mod download;
 mod evidence;
 mod external_issuers;
@@ -26,6 +29,7 @@ mod scheduled_searches;
 mod schedules;
 mod scope;
 mod search;
+mod sign_in;
 mod snapshots;
 mod task_status;
 mod token;

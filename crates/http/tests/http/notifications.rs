@@ -20,7 +20,12 @@ async fn ask(world: &World, caller: &Caller, line: &str, body: &Value) -> Answer
 
 /// A user who may start reports and administers nothing.
 fn reporter(client: &str) -> Caller {
-    let user = UserIdentity { id: "r".into(), name: "rosa".into(), levels: vec![UserLevel::ReportAdmin] };
+    let user = UserIdentity {
+        id: "r".into(),
+        name: "rosa".into(),
+        levels: vec![UserLevel::ReportAdmin],
+        audit: None,
+    };
     Caller { user: Some(user), ..user_as(client) }
 }
 

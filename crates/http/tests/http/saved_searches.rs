@@ -27,7 +27,8 @@ async fn ask(world: &World, caller: &Caller, line: &str, body: &Value) -> Answer
 
 /// A user with an identity and a client of its own, who administers nothing.
 pub fn person(id: &str, level: UserLevel) -> Caller {
-    let user = UserIdentity { id: id.into(), name: format!("name of {id}"), levels: vec![level] };
+    let user =
+        UserIdentity { id: id.into(), name: format!("name of {id}"), levels: vec![level], audit: None };
     Caller { user: Some(user), ..user_as(&format!("client of {id}")) }
 }
 

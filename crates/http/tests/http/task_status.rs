@@ -499,6 +499,15 @@ async fn refreshes_are_tasks_of_the_list() {
     let of_source = filtered(&format!("sourceId eq \"{}\"", build::SOURCE));
     assert_eq!(ids(&world.ask_as_user(&of_source, "").await), [report.as_str()]);
 
+    // The report waits, one refresh runs, the other has ended.
+    let counts = world.ask_as_user("GET /muster/v1/task-counts", "").await.json();
+    let mut states = [&counts["success"], &counts["warning"]].map(|number| number.as_u64().unwrap());
+    states.sort_unstable();
+    assert_eq!((&counts["pending"], &counts["running"], states), (&json!(1), &json!(1), [0, 1]));
+    let of_nobody = "GET /muster/v1/task-counts?filters=launcher%20eq%20%22nobody%22";
+    let none = world.ask_as_user(of_nobody, "").await.json();
+    assert!(none.as_object().unwrap().values().all(|number| number == 0), "{none}");
+
     let shown = status(&world, "r2").await;
     assert_eq!((&shown["percentComplete"], &shown["progress"]), (&json!(25), &json!("3 of 12 parts done")));
     assert_eq!((&shown["uniqueName"], &shown["launcher"]), (&json!("Refresh"), &json!("ada.lovelace")));

@@ -7,20 +7,31 @@ use axum::response::Response;
 use chrono::TimeDelta;
 use http_body_util::BodyExt;
 use muster_http::{
-    AppState, ExternalIssuers, RouteEntry, SecretKey, Settings, TokenIssuer, Wiring, hmac_secret, router,
+    AppState, ExternalIssuers, RouteEntry, SecretKey, Settings, SignIns, TokenIssuer, Wiring, hmac_secret,
+    router,
 };
 use muster_reports::aggregation::{Aggregated, Aggregation, Bucket, BucketKey, TypeAhead};
+use muster_reports::definition_fault::DefinitionFault;
 use muster_reports::history::{ListedIdentity, PeopleQuery, SnapshotState, Span};
 use muster_reports::ids::{ClientId, TenantId, WorkerId, hex};
+use muster_reports::inspection::{
+    Candidate, CorrelationExplanation, CountedDifference, DiskRoom, KeyAge, Near, RuleOutcome, ServiceFacts,
+    SetLimit, Verdict,
+};
+use muster_reports::kept_definition::KeptDefinition;
 use muster_reports::made::{Compared, Comparer, ComparisonCounts, ComparisonForm, EvidenceMaker, MadeFile};
 use muster_reports::message::Message;
 use muster_reports::notify::NotifyPolicy;
 use muster_reports::ports::{
-    Clock, Credential, DocumentSearcher, FileOpener, IdentityHistory, Readiness, TaskStore,
+    Clock, Credential, CustomReports, DefinitionStore, DocumentSearcher, FileOpener, IdentityHistory,
+    InstallationFacts, Readiness, SnapshotInspector, TaskStore,
 };
 use muster_reports::schedule::time_zone;
 use muster_reports::search::{DocumentPage, DocumentSearch, FoundDocument, FoundPage};
-use muster_reports::service::{Download, Limits, Notifications, SavedSearches, Schedules};
+use muster_reports::service::{
+    Administration, Definitions, Download, Limits, Notifications, SavedSearches, Schedules,
+};
+use muster_reports::snapshot::SnapshotManifest;
 use muster_reports::task::{AttemptEnd, PublishedFile, Task, TaskResult};
 use muster_reports::{Caller, Catalogue, DataScope, Error, FileFormat, ReportDefinition, Reports};
 use muster_testkit::{AnyQuery, CountingIds, MemoryStore, TestClock, build};
@@ -106,6 +117,90 @@ impl EvidenceMaker for Maker {
 
     fn public_key_pem(&self) -> String {
         KEY_PEM.into()
+    }
+}
+
+/// Explains the account `ada` of any source, and finds one changed account between any two snapshots.
+#[async_trait::async_trait]
+impl SnapshotInspector for Maker {
+    async fn explain(
+        &self,
+        snapshot: Arc<SnapshotManifest>,
+        source: &str,
+        native_identity: &str,
+    ) -> muster_reports::Result<CorrelationExplanation> {
+        if native_identity != "ada" {
+            return Err(Error::invalid(format!("source {source:?} has no account {native_identity:?}")));
+        }
+        let ada = Candidate { id: "i1".into(), name: "ada.lovelace".into() };
+        let near = Near {
+            identity: ada.clone(),
+            account_value: "E1".into(),
+            identity_value: "e1".into(),
+            differ_in: "case",
+        };
+        let outcome = |rule: &str, candidates: &[Candidate], near: Vec<Near>| RuleOutcome {
+            rule: rule.into(),
+            values: vec!["E1".into()],
+            candidates: candidates.to_vec(),
+            found: candidates.len() as u64,
+            near,
+            decides: !candidates.is_empty(),
+        };
+        let verdict = Verdict {
+            situation: "LINKED".into(),
+            identity: Some("i1".into()),
+            rule: Some("uid = login".into()),
+        };
+        Ok(CorrelationExplanation {
+            snapshot: snapshot.id.clone(),
+            source: snapshot.source(source).unwrap().name.clone(),
+            native_identity: native_identity.into(),
+            authoritative: false,
+            missing_since: None,
+            manual_link: None,
+            rules: vec![
+                outcome("number = employee", &[], vec![near]),
+                outcome("uid = login", &[ada], Vec::new()),
+            ],
+            recorded: verdict.clone(),
+            verdict,
+            reason: "the rule finds one identity".into(),
+            identity_name: Some("ada.lovelace".into()),
+            agrees: true,
+        })
+    }
+
+    async fn differences(
+        &self,
+        _: Arc<SnapshotManifest>,
+        _: Arc<SnapshotManifest>,
+    ) -> muster_reports::Result<Vec<CountedDifference>> {
+        let counted = |attribute: Option<&str>| CountedDifference {
+            object: "account".into(),
+            change: "changed".into(),
+            attribute: attribute.map(str::to_owned),
+            count: 1,
+        };
+        Ok(vec![counted(None), counted(Some("department"))])
+    }
+}
+
+#[async_trait::async_trait]
+impl InstallationFacts for Maker {
+    async fn facts(&self) -> muster_reports::Result<ServiceFacts> {
+        Ok(ServiceFacts {
+            version: "1.2.3",
+            database: "SQLite",
+            disks: vec![DiskRoom { folder: "data", free_bytes: 7 }],
+            keys: vec![KeyAge {
+                purpose: "access tokens",
+                since: build::start_of_time(),
+                previous_until: None,
+            }],
+            limits: vec![SetLimit { setting: "rate_limit.requests", value: 100, unit: "requests" }],
+            issuers: vec![("corp".into(), true)],
+        })
     }
 }
 
@@ -236,6 +331,29 @@ impl IdentityHistory for Maker {
 /// What a browser may do with a page of [`Maker`].
 pub const PAGE_POLICY: &str = "default-src 'none'";
 
+/// Finds nothing wrong with queries.
+struct AnyDefinition {
+    store: Arc<MemoryStore>,
+    catalogue: Catalogue,
+}
+
+#[async_trait::async_trait]
+impl CustomReports for AnyDefinition {
+    async fn check(&self, text: &str) -> Result<(Option<ReportDefinition>, Vec<DefinitionFault>), Error> {
+        Ok(match ReportDefinition::with_faults(text) {
+            Ok((definition, faults)) => (Some(definition), faults),
+            Err(fault) => (None, vec![fault]),
+        })
+    }
+
+    async fn reload(&self) -> Result<(), Error> {
+        let kept = self.store.definitions(&build::tenant()).await?;
+        let read = |kept: KeptDefinition| ReportDefinition::from_toml(&kept.text, "kept").unwrap();
+        self.catalogue.keep(kept.into_iter().map(read).map(Arc::new));
+        Ok(())
+    }
+}
+
 /// Says what it was asked to compare, and counts.
 #[async_trait::async_trait]
 impl Comparer for Maker {
@@ -297,6 +415,7 @@ pub struct World {
     pub maker: Arc<Maker>,
     pub dir: TempDir,
     pub issuer: TokenIssuer,
+    pub sign_ins: SignIns,
     pub router: Router,
 }
 
@@ -385,12 +504,24 @@ impl World {
         });
         let saved_searches =
             SavedSearches { reports: reports.clone(), store: store.clone(), schedules: schedules.clone() };
+        let definitions = Definitions {
+            reports: reports.clone(),
+            store: store.clone(),
+            custom: Arc::new(AnyDefinition { store: store.clone(), catalogue: reports.catalogue.clone() }),
+        };
         let notifications = Notifications { reports: reports.clone(), store: store.clone() };
         let state = AppState::new(Wiring {
-            reports,
+            reports: reports.clone(),
             schedules,
             saved_searches: Arc::new(saved_searches),
+            definitions: Arc::new(definitions),
             notifications: Arc::new(notifications),
+            administration: Arc::new(Administration {
+                reports: reports.clone(),
+                inspector: maker.clone(),
+                credentials: store.clone(),
+                installation: maker.clone(),
+            }),
             credentials: store.clone(),
             files: Arc::new(Folder(dir.path().to_owned())),
             evidence: maker.clone(),
@@ -405,7 +536,8 @@ impl World {
         });
         let manifest = build::manifest("snapshot-1", clock.now());
         store.put_snapshot(&build::tenant(), &manifest);
-        let world = Self { store, clock, mood, maker, dir, issuer, router: router(state) };
+        let sign_ins = state.sign_ins();
+        let world = Self { store, clock, mood, maker, dir, issuer, sign_ins, router: router(state) };
         world.credential(build::user(), true).await;
         world.credential(build::application(), true).await;
         world

@@ -9,8 +9,7 @@ pub enum ScheduleCommand {
     /// Have a report run, or a refresh made, at the times of a schedule
     #[command(after_help = "\
 Examples:
-  muster schedule add 'Accounts' --report ACCOUNTS --argument application=2c9180897e7742b2017e781782f705b9 \\
-      --argument sourceName='Active Directory' --client 2f1c5b0c9a7d4a1e8b2f3c4d5e6f7a8b \\
+  muster schedule add 'Accounts' --report ACCOUNTS --source 'Active Directory' --client ada.lovelace \\
       --cron '0 6 * * MON-FRI' --time-zone Europe/Berlin
   muster schedule add 'Month end' --report IDENTITIES --refresh --client 2f1c5b0c9a7d4a1e8b2f3c4d5e6f7a8b \\
       --cron '30 22 L * *'
@@ -71,6 +70,9 @@ pub struct ScheduleAddArgs {
     /// An argument of the report; may be repeated
     #[arg(long = "argument", value_name = "NAME=VALUE", requires = "report")]
     pub arguments: Vec<String>,
+    /// The name or id of the source that the report is about, for reports of one source
+    #[arg(long, value_name = "SOURCE", requires = "report")]
+    pub source: Option<String>,
     /// Make a refresh: before the report, or alone
     #[arg(long)]
     pub refresh: bool,

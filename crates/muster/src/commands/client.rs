@@ -8,9 +8,12 @@ use crate::failure::{Failure, Result};
 use crate::ids::{SystemIds, fresh_secret};
 use crate::output::{Output, json, print, text};
 use muster_http::hmac_secret;
+use muster_reports::Catalogue;
 use muster_reports::audit::AuditOperation;
-use muster_reports::caller::{Caller, CallerKind, DataScope, UserIdentity, UserLevel};
-use muster_reports::ids::ClientId;
+use muster_reports::caller::{
+    AuditorLimits, Caller, CallerKind, DataScope, Period, Scope, UserIdentity, UserLevel,
+};
+use muster_reports::ids::{ClientId, ReportId};
 use muster_reports::nearest;
 use muster_reports::ports::{Clock, Credential, Credentials, Ids, Registry, SnapshotCatalogue};
 use serde::Serialize;
@@ -21,7 +24,8 @@ pub async fn run(command: &ClientCommand, settings: &Settings, output: Output) -
         ClientCommand::Create(args) => {
             let data = DataDir::open_or_make(settings).await?;
             let sources = sources(&data, &args.sources).await?;
-            json(&create(&data, NewClient::from_args(args, &sources)?).await?)
+            let catalogue = data.catalogue()?;
+            json(&create(&data, NewClient::from_args(args, &sources, &catalogue)?).await?)
         }
         ClientCommand::List => list(&DataDir::open(settings).await?, output).await,
         ClientCommand::Disable { id } => disable(&DataDir::open(settings).await?, id).await,
@@ -33,7 +37,7 @@ pub struct NewClient {
     /// The user, for a personal access token.
     pub user: Option<UserIdentity>,
     /// What it grants.
-    pub scopes: Vec<muster_reports::caller::Scope>,
+    pub scopes: Vec<Scope>,
     /// The rows it may see.
     pub data_scope: DataScope,
     /// What it is for.
@@ -54,7 +58,7 @@ pub struct Created {
     /// The user's name, or what the application is for.
     pub name: String,
     /// What it grants.
-    pub scopes: Vec<muster_reports::caller::Scope>,
+    pub scopes: Vec<Scope>,
     /// How long its tokens are valid, in seconds.
     #[serde(rename = "accessTokenValiditySeconds")]
     pub token_lifetime_s: u64,
@@ -62,7 +66,7 @@ pub struct Created {
 
 /// The ids of the sources that a person gave by name or id. An unknown source is refused, because the client would see
 /// nothing.
-async fn sources(data: &DataDir, named: &[String]) -> Result<Vec<String>> {
+pub async fn sources(data: &DataDir, named: &[String]) -> Result<Vec<String>> {
     let mut known: Vec<(String, String)> = Vec::new();
     if !named.is_empty() {
         let registered = data.store.sources(&data.tenant).await?;
@@ -79,22 +83,24 @@ async fn sources(data: &DataDir, named: &[String]) -> Result<Vec<String>> {
 }
 
 impl NewClient {
-    fn from_args(args: &ClientCreateArgs, sources: &[String]) -> Result<Self> {
+    fn from_args(args: &ClientCreateArgs, sources: &[String], catalogue: &Catalogue) -> Result<Self> {
         if args.name.trim().is_empty() {
             return Err(Failure::usage("--name is blank: expected a name"));
         }
+        let audit = limits(args, catalogue)?;
         let user = match args.kind {
-            ClientKind::User => Some(UserIdentity {
+            Some(ClientKind::User) | None => Some(UserIdentity {
                 id: args.identity_id.clone().unwrap_or_else(|| SystemIds.fresh()),
                 name: args.name.clone(),
                 levels: if args.levels.is_empty() { vec![UserLevel::User] } else { args.levels.clone() },
+                audit,
             }),
-            ClientKind::Application if !args.levels.is_empty() || args.identity_id.is_some() => {
+            Some(ClientKind::Application) if !args.levels.is_empty() || args.identity_id.is_some() => {
                 return Err(Failure::usage(
                     "--level and --identity-id are a user's: expected --kind user with them",
                 ));
             }
-            ClientKind::Application => None,
+            Some(ClientKind::Application) => None,
         };
         let description = match (&user, args.description.is_empty()) {
             (None, true) => args.name.clone(),
@@ -111,9 +117,49 @@ impl NewClient {
             ids => DataScope::of_sources(ids.iter().map(String::as_str))
                 .map_err(|error| Failure::usage(format!("--source: {}", error.message)))?,
         };
-        let (scopes, token_lifetime_s) = (args.scopes.clone(), args.token_lifetime);
+        let is_auditor = user.as_ref().is_some_and(UserIdentity::is_auditor);
+        let scopes = match &args.scopes[..] {
+            [] if is_auditor => vec![Scope::ReportRead],
+            [] => return Err(Failure::usage("--scope is missing: expected one or more scopes")),
+            scopes => scopes.to_vec(),
+        };
+        let token_lifetime_s = args.token_lifetime;
         Ok(Self { user, scopes, data_scope, description, token_lifetime_s })
     }
+}
+
+/// The limits of an auditor; none for others.
+fn limits(args: &ClientCreateArgs, catalogue: &Catalogue) -> Result<Option<Box<AuditorLimits>>> {
+    if !args.levels.contains(&UserLevel::Auditor) {
+        let given = args.from.or(args.to).or(args.ends);
+        if given.is_some() || !args.reports.is_empty() {
+            return Err(Failure::usage(
+                "--from, --to, --reports and --ends are an auditor's: expected --level auditor with them",
+            ));
+        }
+        return Ok(None);
+    }
+    if args.levels.iter().any(|level| *level != UserLevel::Auditor) {
+        return Err(Failure::usage("an auditor has other levels: expected --level auditor alone"));
+    }
+    let (Some(from), Some(to), Some(ends), false) = (args.from, args.to, args.ends, args.reports.is_empty())
+    else {
+        return Err(Failure::usage(
+            "an auditor needs limits: expected all of --from, --to, --reports and --ends",
+        ));
+    };
+    if ends <= SystemClock.now() {
+        return Err(Failure::usage(format!("--ends {}: expected a time to come", ends.to_rfc3339())));
+    }
+    let reports = args.reports.iter().map(|named| {
+        let report = catalogue.definition(&ReportId::new(named.trim()));
+        report
+            .map(|found| found.id.clone())
+            .map_err(|error| Failure::usage(format!("--reports: {}", error.message)))
+    });
+    let reports = reports.collect::<Result<Vec<_>>>()?;
+    let limits = AuditorLimits::new(Period { from, to }, reports, ends);
+    Ok(Some(Box::new(limits.map_err(|error| Failure::usage(error.message))?)))
 }
 
 /// Creates a credential.
@@ -155,8 +201,10 @@ fn credential_text(caller: &Caller) -> String {
     match &caller.user {
         Some(user) => {
             let levels: Vec<_> = user.levels.iter().map(|level| level.as_str()).collect();
+            let limits =
+                user.audit.as_ref().map(|limits| format!(", auditor of {limits}")).unwrap_or_default();
             format!(
-                "user {:?}, levels {}, scopes {}, rows {rows}",
+                "user {:?}, levels {}, scopes {}, rows {rows}{limits}",
                 user.name,
                 levels.join(" "),
                 scopes.join(" ")
@@ -172,8 +220,11 @@ struct Listed {
     kind: CallerKind,
     name: String,
     levels: Vec<UserLevel>,
-    scopes: Vec<muster_reports::caller::Scope>,
+    scopes: Vec<Scope>,
     rows: String,
+    /// Of an auditor: period, reports and end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limits: Option<String>,
     #[serde(rename = "accessTokenValiditySeconds")]
     token_lifetime_s: u64,
     enabled: bool,
@@ -189,11 +240,13 @@ async fn list(data: &DataDir, output: Output) -> Result {
         .into_iter()
         .map(|credential| {
             let kind = credential.caller.kind();
+            let limits = credential.caller.auditor().map(ToString::to_string);
             let user = credential.caller.user;
             Listed {
                 id: credential.caller.client.to_string(),
                 kind,
                 levels: user.as_ref().map(|user| user.levels.clone()).unwrap_or_default(),
+                limits,
                 name: user.map(|user| user.name).unwrap_or_default(),
                 rows: credential.caller.data_scope.to_string(),
                 scopes: credential.caller.scopes,
@@ -217,7 +270,10 @@ async fn list(data: &DataDir, output: Output) -> Result {
             client.name.clone(),
             client.levels.iter().map(|level| level.as_str()).collect::<Vec<_>>().join(", "),
             client.scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(", "),
-            client.rows.clone(),
+            match &client.limits {
+                None => client.rows.clone(),
+                Some(limits) => format!("{}; {limits}", client.rows),
+            },
             if client.enabled { "yes" } else { "no" }.into(),
             client.created.clone(),
             client.description.clone(),

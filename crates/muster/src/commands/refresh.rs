@@ -7,11 +7,11 @@ use crate::clock::SystemClock;
 use crate::commands::snapshot::compare::{described, differences};
 use crate::config::Settings;
 use crate::data_dir::DataDir;
-use crate::failure::Result;
+use crate::failure::{ExitStatus, Failure, Result};
 use crate::output::{Output, json, print};
 use crate::progress_bar::Bar;
 use muster_reports::ports::{Clock, RefreshLog};
-use muster_runs::{RefreshOptions, RefreshPlan};
+use muster_runs::{RefreshOptions, RefreshPlan, RefreshReport};
 use std::time::Duration;
 
 /// How often a terminal shows how far a refresh is.
@@ -24,6 +24,7 @@ pub async fn run(args: &RefreshArgs, settings: &Settings, output: Output) -> Res
         full: args.full,
         rebuild: args.rebuild,
         accept_missing: args.accept_missing.clone(),
+        accept_losses: args.accept_losses,
         as_of: args.as_of,
         snapshot: None,
     };
@@ -34,7 +35,15 @@ pub async fn run(args: &RefreshArgs, settings: &Settings, output: Output) -> Res
     let report = watched(&data, Box::pin(refreshes.refresh(&options))).await?;
     shown::print_report(&report, args.rejected, output, args.verbose)?;
     data.store.close().await;
-    Ok(report.verdict()?)
+    verdict(&report)
+}
+
+/// How the command ends: a refresh that would lose too much has a status of its own.
+fn verdict(report: &RefreshReport) -> Result {
+    report.verdict().map_err(|error| match report.loses_too_much() {
+        true => Failure::of(ExitStatus::LosesTooMuch, error.message),
+        false => error.into(),
+    })
 }
 
 /// Waits for a refresh, and shows on a terminal how many of its parts are done: its sources, and the steps after them.
@@ -64,7 +73,7 @@ async fn watched<T>(data: &DataDir, refresh: impl Future<Output = T>) -> T {
 async fn plan(args: &RefreshArgs, options: &RefreshOptions, data: &DataDir, output: Output) -> Result {
     let engine = data.engine()?;
     let RefreshPlan { mut report, last } = data.refreshes(engine.clone())?.plan(options).await?;
-    let verdict = report.verdict();
+    let verdict = verdict(&report);
     // What is printed must not say that it was published.
     let planned = report.outcome.manifest.take();
     let compared = match (&last, &planned) {
@@ -92,5 +101,5 @@ async fn plan(args: &RefreshArgs, options: &RefreshOptions, data: &DataDir, outp
         }
     }
     data.store.close().await;
-    Ok(verdict?)
+    verdict
 }

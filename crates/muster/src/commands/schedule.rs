@@ -60,7 +60,8 @@ fn event(data: &DataDir, entry: &ScheduledEntry, details: &str) -> AuditEvent {
 async fn add(data: &DataDir, args: &ScheduleAddArgs, output: Output) -> Result {
     let notify = args.notify.entries();
     data.notify_policy().check(&notify)?;
-    let work = work(&data.catalogue()?, args)?;
+    let source = client::sources(data, args.source.as_slice()).await?.pop();
+    let work = work(&data.catalogue().await?, args, source.as_deref())?;
     let new = NewSchedule { name: args.name.clone(), work, form: form(args)?, notify };
     let owner = match &args.client {
         Some(id) => owner(data, id).await?,
@@ -107,10 +108,14 @@ fn form(args: &ScheduleAddArgs) -> Result<ScheduleForm> {
     Ok(form)
 }
 
-fn work(catalogue: &Catalogue, args: &ScheduleAddArgs) -> Result<ScheduledWork> {
+/// `source` is the id of the source that the report is about.
+fn work(catalogue: &Catalogue, args: &ScheduleAddArgs, source: Option<&str>) -> Result<ScheduledWork> {
     let Some(kind) = &args.report else { return Ok(ScheduledWork::Refresh) };
-    let described: Vec<_> = catalogue.iter().map(|definition| described(definition)).collect();
-    let given: Map<String, Value> = arguments::typed(&described, kind, &args.arguments)?;
+    let described: Vec<_> = catalogue.iter().map(|definition| described(&definition)).collect();
+    let mut given: Map<String, Value> = arguments::typed(&described, kind, &args.arguments)?;
+    if let Some(source) = source {
+        arguments::about(&described, kind, source, &mut given)?;
+    }
     let raw: RawArguments = given.iter().map(|(name, value)| (name.clone(), value.into())).collect();
     let report = ReportId::new(kind);
     catalogue.definition(&report)?.check_arguments(&raw, UnknownNames::Refuse)?;

@@ -90,7 +90,7 @@ fn listed(snapshot: &CataloguedSnapshot) -> Listed {
 }
 
 async fn list(data: &DataDir, output: Output) -> Result {
-    let snapshots = data.store.catalogued(&data.tenant, LISTED_MAX).await?;
+    let snapshots = data.store.catalogued(&data.tenant, None, LISTED_MAX).await?;
     let listed: Vec<_> = snapshots.iter().map(listed).collect();
     let columns = [
         text("id"),

@@ -91,6 +91,9 @@ impl Settings {
         if let Some(fault) = self.auth.issuers.iter().find_map(|issuer| issuer.fault(&self.tenant.id)) {
             return Some(("auth.issuers", fault));
         }
+        if let Some(fault) = self.console_fault() {
+            return Some(fault);
+        }
         if let Some(fault) =
             self.audit.fault().or_else(|| self.notifications.fault()).or_else(|| self.mail.fault())
         {
@@ -127,6 +130,23 @@ impl Settings {
             ));
         }
         None
+    }
+}
+
+impl Settings {
+    /// What is wrong with signing in to the console: the key and the reason.
+    fn console_fault(&self) -> Option<(&'static str, String)> {
+        const KEY: &str = "console.public_url";
+        let signs_in = self.auth.issuers.iter().find(|issuer| issuer.sign_in_client.is_some());
+        let Some(url) = &self.console.public_url else {
+            let reason = |issuer: &str| format!("absent: expected it, because people sign in at {issuer:?}");
+            return signs_in.map(|issuer| (KEY, reason(&issuer.name)));
+        };
+        let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+        let is_origin =
+            rest.is_some_and(|rest| !rest.is_empty() && !rest.contains(['/', '?', '#', '@', ' ']));
+        (!is_origin)
+            .then(|| (KEY, format!("{url:?}: expected https://host, or with :port, and nothing after it")))
     }
 }
 

@@ -61,7 +61,8 @@ keys! {
         user_name_claims: Vec<String> = names(&["user_name", "preferred_username"]),
         /// Claims with a list of scopes: a list, or a text with spaces.
         scope_claims: Vec<String> = names(&["scope", "scp"]),
-        /// Claims with a list of user levels, in the same forms.
+        /// Claims with a list of user levels, in the same forms. A user with `AUDITOR` is refused: an issuer's token cannot
+        /// carry the limits of an auditor.
         level_claims: Vec<String> = names(&["levels", "authorities"]),
         /// Claims with a list of the ids of the sources whose rows the caller may see, in the same forms.
         /// Without such a claim the caller sees all rows; if it is null or empty, none.
@@ -71,6 +72,21 @@ keys! {
         scopes: BTreeMap<String, Scope> = BTreeMap::new(),
         /// Further names of user levels, in the same way.
         levels: BTreeMap<String, UserLevel> = BTreeMap::new(),
+        /// The client of the console at the issuer. With it, the console offers to sign in there; `console.public_url` is
+        /// needed too.
+        sign_in_client: Option<String> = None,
+        /// A file with the secret of this client, which only its owner may read; a relative path starts from the data
+        /// directory. Without it, the client is a public one.
+        sign_in_secret_file: Option<PathBuf> = None,
+        /// What the sign-in page calls the issuer; if absent, its `name`.
+        sign_in_title: Option<String> = None,
+        /// The scopes that the console asks for.
+        sign_in_scopes: Vec<String> = names(&["openid", "profile"]),
+        /// The resource that the access token is asked for (RFC 8707), where the issuer needs it to make a JWT.
+        sign_in_resource: Option<String> = None,
+        /// Which token the console uses. `access`: the access token, a JWT for one of `audience`; `identity`: the identity
+        /// token, whose audience is the client, so that `audience` must name the client.
+        sign_in_token: SignInToken = SignInToken::Access,
     }
 }
 
@@ -90,6 +106,16 @@ pub enum Callers {
     Users,
     /// All are applications.
     Applications,
+}
+
+/// Which token the console uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SignInToken {
+    /// The access token.
+    Access,
+    /// The identity token.
+    Identity,
 }
 
 /// A clock that differs by more is wrong.
@@ -124,6 +150,20 @@ impl Issuer {
                 "keys_refresh_s",
                 "expected it between keys_floor_s and keys_keep_s: keys must be renewed before they are given up",
             );
+        }
+        match &self.sign_in_client {
+            None if self.sign_in_secret_file.is_some() => {
+                return fault("sign_in_secret_file", "it counts only with sign_in_client");
+            }
+            Some(_) if !self.sign_in_scopes.iter().any(|scope| scope == "openid") => {
+                return fault("sign_in_scopes", "openid is missing");
+            }
+            Some(client)
+                if self.sign_in_token == SignInToken::Identity && !self.audience.contains(client) =>
+            {
+                return fault("sign_in_token", "identity: expected sign_in_client among audience");
+            }
+            Some(_) | None => {}
         }
         let mut tenants = self.tenant.iter().chain(self.tenants.values());
         if let Some(stranger) = tenants.find(|name| *name != tenant) {

@@ -126,15 +126,27 @@ impl Effective {
     /// Every setting with its origin, by section in the order of the documentation.
     pub fn rows(&self) -> Vec<Row> {
         let all = serde_json::to_value(&self.settings).expect("settings are plain values");
+        let defaults = default_values();
         let mut rows = Vec::new();
         for (section, values) in all.as_object().into_iter().flatten() {
             for (name, value) in values.as_object().into_iter().flatten() {
                 let key = format!("{section}.{name}");
-                let origin = self.origin(&key);
-                rows.push(Row { key, value: value.clone(), origin });
+                match value.as_object().filter(|_| is_table(&defaults, section, name)) {
+                    Some(table) => {
+                        rows.extend(
+                            table.iter().map(|(name, value)| self.row(format!("{key}.{name}"), value)),
+                        );
+                    }
+                    None => rows.push(self.row(key, value)),
+                }
             }
         }
         rows
+    }
+
+    fn row(&self, key: String, value: &serde_json::Value) -> Row {
+        let origin = self.origin(&key);
+        Row { key, value: value.clone(), origin }
     }
 }
 
@@ -182,8 +194,13 @@ fn file(
         let Some(keys) = keys.as_dict() else {
             return Err(refuse(format!("{section} is a single value: expected the table [{section}]")));
         };
-        for key in keys.keys() {
-            known_key(known, section, key).map_err(refuse)?;
+        for (key, value) in keys {
+            let default = known_key(known, section, key).map_err(refuse)?;
+            if let (Some(known), Some(table)) = (table_of(default), value.as_dict()) {
+                for inner in table.keys() {
+                    known_key(known, &format!("{section}.{key}"), inner).map_err(refuse)?;
+                }
+            }
         }
     }
     if !required && lookup(&values, "data.dir").is_some() {
@@ -207,6 +224,9 @@ fn variables(
             let rest = name[PREFIX.len()..].to_ascii_lowercase();
             let key = match rest.split("__").collect::<Vec<_>>()[..] {
                 [section, key] if !section.is_empty() && !key.is_empty() => format!("{section}.{key}"),
+                [section, table, key] if ![section, table, key].contains(&"") => {
+                    format!("{section}.{table}.{key}")
+                }
                 _ => {
                     let reason = format!("expected {PREFIX}SECTION__KEY");
                     return Err(ConfigError { place: name, reason });
@@ -221,10 +241,18 @@ fn variables(
 fn single(place: &str, key: &str, text: &str, defaults: &Dict) -> Result<Layer, ConfigError> {
     let refuse = |reason| ConfigError { place: place.to_owned(), reason };
     let (section, name) = key.split_once('.').expect("a key has a section");
+    let (name, inner) = name.split_once('.').map_or((name, None), |(name, inner)| (name, Some(inner)));
     let known = known_section(defaults, section).map_err(refuse)?;
-    let default = known_key(known, section, name).map_err(refuse)?;
+    let mut default = known_key(known, section, name).map_err(refuse)?;
+    if let Some(inner) = inner {
+        let table = format!("{section}.{name}");
+        let known = table_of(default).ok_or_else(|| refuse(format!("{table} is no table of settings")))?;
+        default = known_key(known, &table, inner).map_err(refuse)?;
+    }
     let layer = |value: Value| {
-        let values = Dict::from([(section.to_owned(), Value::from(Dict::from([(name.to_owned(), value)])))]);
+        let within = |name: &str, value: Value| Dict::from([(name.to_owned(), value)]);
+        let value = inner.map_or(value.clone(), |inner| Value::from(within(inner, value)));
+        let values = within(section, Value::from(within(name, value)));
         Layer { place: place.to_owned(), values }
     };
     let fits = |value: &Value| {
@@ -257,6 +285,16 @@ fn known_section<'a>(defaults: &'a Dict, section: &str) -> Result<&'a Dict, Stri
 
 fn known_key<'a>(known: &'a Dict, section: &str, key: &str) -> Result<&'a Value, String> {
     known.get(key).ok_or_else(|| format!("unknown key {section}.{key}: expected one of {}", names(known)))
+}
+
+/// The keys of a setting that is a table of settings; `None` of any other, also of a table with names that people choose.
+fn table_of(default: &Value) -> Option<&Dict> {
+    default.as_dict().filter(|keys| !keys.is_empty())
+}
+
+fn is_table(defaults: &Dict, section: &str, key: &str) -> bool {
+    let known = defaults.get(section).and_then(Value::as_dict).and_then(|keys| keys.get(key));
+    known.and_then(table_of).is_some()
 }
 
 fn names(values: &Dict) -> String {

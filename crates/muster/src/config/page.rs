@@ -1,7 +1,7 @@
 //! docs/settings.md, written from the declarations. The prose around its tables is in `page.txt`.
 
 use super::declared::Key;
-use super::{Issuer, Settings};
+use super::{Guards, Issuer, Settings};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -14,8 +14,9 @@ fn page() -> String {
     let settings: String = sections
         .map(|(section, keys)| rows(&format!("{section}."), keys, &defaults[*section], "none"))
         .collect();
+    let guards = rows("refresh.guards.", Guards::KEYS, &values(&Guards::default()), "none");
     let issuer = rows("", Issuer::KEYS, &values(&Issuer::default()), "required");
-    PROSE.replace("{settings}\n", &settings).replace("{issuer}\n", &issuer)
+    PROSE.replace("{settings}\n", &settings).replace("{guards}\n", &guards).replace("{issuer}\n", &issuer)
 }
 
 fn values(defaults: &impl Serialize) -> Value {
@@ -34,6 +35,8 @@ fn rows(section: &str, keys: &[Key], defaults: &Value, empty: &str) -> String {
 fn shown(default: &Value, empty: &str) -> String {
     if default.is_null() || *default == json!({}) {
         "none".to_owned()
+    } else if default.is_object() {
+        "see below".to_owned()
     } else if *default == json!("") || *default == json!([]) {
         empty.to_owned()
     } else {
@@ -53,7 +56,8 @@ fn type_words(key: &Key) -> &'static str {
         "SocketAddr" | "Option<SocketAddr>" => "address and port",
         "Option<PostgresUrl>" => "URL",
         "PathBuf" | "Option<PathBuf>" => "path",
-        "AuditedDownloads" | "Callers" | "CsvHeader" | "LogFormat" | "MailTls" | "PdfPaper" => "word",
+        "AuditedDownloads" | "Callers" | "CsvHeader" | "LogFormat" | "MailTls" | "PdfPaper"
+        | "SignInToken" => "word",
         "Option<Vec<PathBuf>>" => "list of paths",
         "Vec<String>" => "list of texts",
         "Vec<SignatureAlgorithm>" => "list of words",
@@ -61,7 +65,9 @@ fn type_words(key: &Key) -> &'static str {
         "BTreeMap<String,String>"
         | "BTreeMap<String,Scope>"
         | "BTreeMap<String,UserLevel>"
+        | "Guards"
         | "KafkaProperties" => "table",
+        "Limit" => "number, percentage or `none`",
         other => panic!("{}: the type {other} has no words yet", key.name),
     }
 }

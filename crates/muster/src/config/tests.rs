@@ -56,6 +56,39 @@ fn an_unknown_key_is_refused_with_its_place() {
 }
 
 #[test]
+fn a_table_of_settings_is_set_key_by_key() {
+    let file = "[refresh.guards]\nidentities_lost = 7\norphans_gained = \"2.5 %\"\n";
+    let variables = [
+        ("MUSTER__REFRESH__GUARDS__ORPHANS_GAINED", "none"),
+        ("MUSTER__REFRESH__GUARDS__ALWAYS_ALLOWED", "3"),
+    ];
+    let (loaded, dir) = load(Some(file), &variables, &[]);
+    let loaded = loaded.unwrap();
+    let rows = loaded.rows();
+    let shown = |key: &str| {
+        let row = rows.iter().find(|row| row.key == format!("refresh.guards.{key}")).unwrap();
+        (row.value.to_string(), row.origin.clone())
+    };
+    let file = dir.path().join("muster.toml").display().to_string();
+    assert_eq!(shown("identities_lost"), ("7".to_owned(), file));
+    assert_eq!(shown("orphans_gained"), ("\"none\"".to_owned(), variables[0].0.to_owned()));
+    assert_eq!(shown("accounts_missing"), ("\"20 %\"".to_owned(), "default".to_owned()));
+    assert_eq!(shown("always_allowed"), ("3".to_owned(), variables[1].0.to_owned()));
+    let known = "expected one of accounts_missing, always_allowed, identities_lost, orphans_gained";
+    assert_eq!(
+        refusal(Some("[refresh.guards]\nlost = 7\n"), &[]),
+        format!("DIR/muster.toml: unknown key refresh.guards.lost: {known}")
+    );
+    assert_eq!(
+        refusal(None, &[("MUSTER__REFRESH__GUARDS__LOST", "7")]),
+        format!("MUSTER__REFRESH__GUARDS__LOST: unknown key refresh.guards.lost: {known}")
+    );
+    assert!(refusal(None, &[("MUSTER__CSV__BOM__X", "1")]).ends_with("csv.bom is no table of settings"));
+    let wrong = refusal(None, &[("MUSTER__REFRESH__GUARDS__IDENTITIES_LOST", "101 %")]);
+    assert!(wrong.starts_with("MUSTER__REFRESH__GUARDS__IDENTITIES_LOST: refresh.guards.identities_lost: \"101 %\": expected a number"), "{wrong}");
+}
+
+#[test]
 fn a_value_of_the_wrong_type_is_refused_with_its_place() {
     assert_eq!(
         refusal(Some("[worker]\ncount = \"two\"\n"), &[]),
@@ -193,10 +226,40 @@ fn issuers_that_trust_too_much_or_too_little_are_refused() {
         (format!("{ISSUER}tenants = {{ a = \"x\" }}\n"), "\"x\": expected \"default\""),
         (format!("{ISSUER}callers = \"claim\"\n"), "callers: claim: expected application_claim"),
         (format!("{ISSUER}application_claim = \"a\"\n"), "it counts only with callers"),
+        (format!("{ISSUER}sign_in_secret_file = \"a\"\n"), "it counts only with sign_in_client"),
+        (
+            format!("{ISSUER}sign_in_client = \"a\"\nsign_in_scopes = [\"profile\"]\n"),
+            "sign_in_scopes: openid is missing",
+        ),
+        (
+            format!("{ISSUER}sign_in_client = \"a\"\nsign_in_token = \"identity\"\n"),
+            "sign_in_token: identity: expected sign_in_client among audience",
+        ),
     ] {
         let refusal = refusal(Some(&changed), &[]);
         assert!(refusal.starts_with("DIR/muster.toml: auth.issuers"), "{refusal}");
         assert!(refusal.contains(expected), "{expected}: {refusal}");
+    }
+}
+
+#[test]
+fn signing_in_needs_an_address_to_come_back_to() {
+    let with = |url: &str| format!("{ISSUER}sign_in_client = \"muster\"\n{url}");
+    let absent = refusal(Some(&with("")), &[]);
+    assert!(
+        absent.contains("console.public_url: absent: expected it, because people sign in at \"corp\""),
+        "{absent}"
+    );
+    for url in ["muster.example.com", "https://", "https://muster.example.com/", "https://a@b"] {
+        let refused = refusal(Some(&with(&format!("[console]\npublic_url = \"{url}\"\n"))), &[]);
+        assert!(
+            refused.contains("console.public_url") && refused.contains("expected https://host"),
+            "{refused}"
+        );
+    }
+    for url in ["https://muster.example.com", "http://127.0.0.1:8080"] {
+        let (loaded, _dir) = load(Some(&with(&format!("[console]\npublic_url = \"{url}\"\n"))), &[], &[]);
+        assert_eq!(loaded.unwrap().settings.console.public_url.as_deref(), Some(url));
     }
 }
 

@@ -1,16 +1,51 @@
 //! Who may do what, and how callers are kept.
 
 use super::*;
+use crate::ids::ReportId;
+use chrono::TimeDelta;
 
 fn caller(scope: Scope, levels: Option<&[UserLevel]>) -> Caller {
     Caller {
         tenant: TenantId::new("t"),
         client: ClientId::new("c"),
-        user: levels.map(|l| UserIdentity { id: "i".into(), name: "n".into(), levels: l.to_vec() }),
+        user: levels.map(|l| UserIdentity {
+            id: "i".into(),
+            name: "n".into(),
+            levels: l.to_vec(),
+            audit: None,
+        }),
         scopes: vec![scope],
         data_scope: DataScope::Everything,
         trace: None,
     }
+}
+
+/// An auditor whose access ends on the tenth day.
+fn auditor(scope: Scope, levels: &[UserLevel]) -> Caller {
+    let period = Period { from: DateTime::UNIX_EPOCH, to: DateTime::UNIX_EPOCH };
+    let ends = DateTime::UNIX_EPOCH + TimeDelta::days(10);
+    let limits = AuditorLimits::new(period, [ReportId::new("ACCOUNTS")], ends).expect("these are limits");
+    let mut auditor = caller(scope, Some(levels));
+    auditor.user = auditor.user.map(|user| UserIdentity { audit: Some(Box::new(limits)), ..user });
+    auditor
+}
+
+#[test]
+fn an_auditors_access_ends() {
+    let ends = DateTime::UNIX_EPOCH + TimeDelta::days(10);
+    let auditor = auditor(Scope::All, &[UserLevel::Auditor]);
+    assert!(auditor.check_end(ends - TimeDelta::microseconds(1)).is_ok());
+    assert!(auditor.check_end(ends).is_err());
+    assert!(caller(Scope::All, Some(&[UserLevel::OrgAdmin])).check_end(ends).is_ok());
+}
+
+/// Versions before auditors do not read one, and so give him no rights; a store finds names in the text as before.
+#[test]
+fn an_auditor_is_kept_after_his_name() {
+    let text = serde_json::to_string(&auditor(Scope::All, &[UserLevel::Auditor])).expect("it is written");
+    let kept = r#""user":{"id":"i","name":"n","levels":["AUDITOR"],"audit":{"period":{"from":"1970-01-01T00:00:00Z","to":"1970-01-01T00:00:00Z"},"reports":["ACCOUNTS"],"ends":"1970-01-11T00:00:00Z"}}"#;
+    assert!(text.contains(kept), "{text}");
+    assert_eq!(serde_json::from_str::<Caller>(&text).ok(), Some(auditor(Scope::All, &[UserLevel::Auditor])));
 }
 
 /// What versions before traces wrote and hashed, and how they read: a database may have processes of both.
@@ -94,19 +129,26 @@ fn rights_are_the_published_ones() {
     for operation in Operation::ALL {
         for scope in Scope::ALL {
             let scope_fits = match operation {
-                Operation::Search | Operation::CountSearch | Operation::AggregateSearch => {
+                Operation::PinSnapshot | Operation::ReadAdministration => scope == Scope::All,
+                Operation::Search
+                | Operation::CountSearch
+                | Operation::AggregateSearch
+                | Operation::ExplainLink => {
                     matches!(scope, Scope::All | Scope::SearchRead)
                 }
                 Operation::ReadResult | Operation::Download | Operation::ReadSchedules => {
                     matches!(scope, Scope::All | Scope::ReportManage | Scope::ReportRead)
                 }
-                Operation::Start | Operation::Cancel | Operation::ManageSchedules => {
+                Operation::Start
+                | Operation::Cancel
+                | Operation::ManageSchedules
+                | Operation::ManageDefinitions => {
                     matches!(scope, Scope::All | Scope::ReportManage)
                 }
                 Operation::ReadTasks => {
                     matches!(scope, Scope::All | Scope::TaskManagementRead | Scope::TaskManagementWrite)
                 }
-                Operation::ReadHistory | Operation::ListAccess => {
+                Operation::ReadHistory | Operation::ListAccess | Operation::CompareSnapshots => {
                     matches!(scope, Scope::All | Scope::IdentityHistoryRead | Scope::IdentityHistoryManage)
                 }
                 Operation::UpdateTask => matches!(scope, Scope::All | Scope::TaskManagementWrite),
@@ -117,6 +159,7 @@ fn rights_are_the_published_ones() {
                 Operation::ReadScheduledSearches | Operation::ManageScheduledSearches => {
                     matches!(scope, Scope::All | Scope::ScheduledSearchManage)
                 }
+                Operation::ReadCaller => true,
             };
             let users_only = matches!(
                 operation,
@@ -127,6 +170,9 @@ fn rights_are_the_published_ones() {
                     | Operation::ExecuteSavedSearch
                     | Operation::ReadScheduledSearches
                     | Operation::ManageScheduledSearches
+                    | Operation::ManageDefinitions
+                    | Operation::PinSnapshot
+                    | Operation::ReadAdministration
             );
             assert_eq!(
                 caller(scope, None).authorise(operation).is_ok(),
@@ -135,6 +181,8 @@ fn rights_are_the_published_ones() {
             );
             for level in UserLevel::ALL {
                 let level_fits = match operation {
+                    // Without limits, an auditor may do nothing.
+                    _ if level == UserLevel::Auditor => false,
                     Operation::ReadResult
                     | Operation::Download
                     | Operation::ReadSchedules
@@ -142,8 +190,15 @@ fn rights_are_the_published_ones() {
                     | Operation::ReadSavedSearches
                     | Operation::ManageSavedSearches
                     | Operation::ReadScheduledSearches
-                    | Operation::CountSearch => true,
-                    Operation::ReadTasks | Operation::ReadHistory => level != UserLevel::User,
+                    | Operation::CountSearch
+                    | Operation::ReadCaller => true,
+                    Operation::ReadTasks | Operation::ReadHistory | Operation::CompareSnapshots => {
+                        level != UserLevel::User
+                    }
+                    Operation::ManageDefinitions => {
+                        matches!(level, UserLevel::OrgAdmin | UserLevel::ReportAdmin)
+                    }
+                    Operation::PinSnapshot | Operation::ReadAdministration => level == UserLevel::OrgAdmin,
                     Operation::ListAccess => {
                         matches!(level, UserLevel::OrgAdmin | UserLevel::Helpdesk | UserLevel::ReportAdmin)
                     }
@@ -153,6 +208,7 @@ fn rights_are_the_published_ones() {
                     | Operation::ManageSchedules
                     | Operation::AggregateSearch
                     | Operation::ExecuteSavedSearch
+                    | Operation::ExplainLink
                     | Operation::ManageScheduledSearches => {
                         !matches!(level, UserLevel::Helpdesk | UserLevel::User)
                     }
@@ -161,6 +217,17 @@ fn rights_are_the_published_ones() {
                     caller(scope, Some(&[level])).authorise(operation).is_ok(),
                     scope_fits && level_fits,
                     "{level:?} {scope:?} {operation:?}"
+                );
+            }
+            let auditors = matches!(
+                operation,
+                Operation::Start | Operation::ReadResult | Operation::Download | Operation::ReadCaller
+            );
+            for levels in [&[UserLevel::Auditor][..], &[UserLevel::OrgAdmin, UserLevel::Auditor], &[]] {
+                assert_eq!(
+                    auditor(scope, levels).authorise(operation).is_ok(),
+                    scope_fits && auditors,
+                    "auditor {levels:?} {scope:?} {operation:?}"
                 );
             }
         }

@@ -157,6 +157,35 @@ fn an_unknown_key_is_refused_with_its_place() {
 #[test]
 fn a_built_in_report_is_never_replaced() {
     let mut catalogue = Catalogue::built_in();
-    let accounts = ReportDefinition::clone(catalogue.get(&ReportId::new("ACCOUNTS")).unwrap());
-    assert!(catalogue.add(accounts).is_err());
+    let accounts = ReportDefinition::clone(&catalogue.get(&ReportId::new("ACCOUNTS")).unwrap());
+    assert!(catalogue.add(accounts.clone()).is_err());
+    assert!(catalogue.replace(accounts).is_err());
+}
+
+/// Every clone has what is kept, and a file comes first.
+#[test]
+fn kept_reports_are_in_every_clone() {
+    let mine = |name: &str| {
+        let text = format!(
+            "id = \"mine\"\nversion = 1\nname = \"{name}\"\ndescription = \"d\"\nrow = \"r\"\nformats = [\"CSV\"]\n\
+             order_by = [\"n\"]\nquery = \"q\"\npopulation = \"p\"\n[[columns]]\nname = \"n\"\nlabel = \"N\"\n\
+             meaning = \"m\"\n"
+        );
+        ReportDefinition::from_toml(&text, "mine.toml").unwrap()
+    };
+    let id = ReportId::new("mine");
+    let catalogue = Catalogue::built_in();
+    let clone = catalogue.clone();
+    catalogue.keep([Arc::new(mine("One"))]);
+    assert_eq!(clone.get(&id).unwrap().name, "One");
+    assert_eq!(clone.iter().count(), BUILT_IN.len() + 1);
+    catalogue.keep([Arc::new(mine("Two"))]);
+    assert_eq!(clone.definition(&id).unwrap().name, "Two");
+    let mut with_file = catalogue.clone();
+    with_file.add(mine("File")).unwrap();
+    assert_eq!(with_file.get(&id).unwrap().name, "File");
+    assert!(with_file.is_fixed(&id) && !catalogue.is_fixed(&id));
+    catalogue.keep([]);
+    assert!(clone.get(&id).is_none());
+    assert!(clone.definition(&id).unwrap_err().message.contains("there is no report \"mine\""));
 }

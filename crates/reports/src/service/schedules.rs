@@ -180,10 +180,10 @@ impl Reports {
     /// # Errors
     /// `Forbidden`; `Invalid` for the report or an argument.
     pub async fn check_start(&self, caller: &Caller, report: &ReportId, raw: &RawArguments) -> Result<()> {
-        caller.authorise(Operation::Start)?;
+        self.authorise(caller, Operation::Start)?;
         caller.scope_with_rows()?;
         let (definition, arguments, _) = self.checked(report, raw, UnknownNames::Refuse).await?;
-        check_formats(definition, &arguments).map(drop)
+        check_formats(&definition, &arguments).map(drop)
     }
 }
 

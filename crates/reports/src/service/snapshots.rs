@@ -18,25 +18,33 @@ pub struct SeenSnapshots {
 }
 
 impl Reports {
-    /// The last [`LISTED_MAX`] snapshots.
+    /// The last [`LISTED_MAX`] snapshots; for an auditor, the last of his period.
     ///
     /// # Errors
     /// `Forbidden`.
     pub async fn snapshots(&self, caller: &Caller) -> Result<SeenSnapshots> {
-        caller.authorise(Operation::ReadResult)?;
+        self.authorise(caller, Operation::ReadResult)?;
         let counted = caller.scope() == DataScope::Everything;
-        let snapshots = self.snapshots.catalogued(&caller.tenant, LISTED_MAX).await?;
+        let period = caller.auditor().map(|limits| limits.period);
+        let snapshots = self.snapshots.catalogued(&caller.tenant, period, LISTED_MAX).await?;
         Ok(SeenSnapshots { snapshots, counted })
     }
 
-    /// The sources of the newest snapshot that are in the caller's data scope, by name; none before the first snapshot.
+    /// The sources of the newest snapshot that are in the caller's data scope, by name; none before the first snapshot. For
+    /// an auditor, those of the newest snapshot of his period.
     ///
     /// # Errors
     /// `Forbidden`.
     pub async fn sources(&self, caller: &Caller) -> Result<Vec<SourceRun>> {
-        caller.authorise(Operation::ReadResult)?;
+        self.authorise(caller, Operation::ReadResult)?;
         let scope = caller.scope();
-        let newest = self.snapshots.newest(&caller.tenant).await?;
+        let newest = match caller.auditor() {
+            None => self.snapshots.newest(&caller.tenant).await?,
+            Some(limits) => {
+                let newest = self.snapshots.catalogued(&caller.tenant, Some(limits.period), 1).await?.pop();
+                newest.map(|snapshot| snapshot.manifest)
+            }
+        };
         let all = newest.iter().flat_map(|snapshot| &snapshot.sources);
         let mut sources: Vec<_> =
             all.filter(|source| scope.has_source(source.id.as_str())).cloned().collect();

@@ -12,8 +12,9 @@ use crate::message::Message;
 use crate::ports::Cancelled;
 use crate::refreshes::{self, Refresh};
 use crate::task::{Task, TaskState};
-use crate::task_list::{LISTED_FOR, TaskPage, TaskQuery, VisibleTasks};
+use crate::task_list::{LISTED_FOR, TaskFilter, TaskPage, TaskQuery, VisibleTasks};
 use chrono::{DateTime, Utc};
+use std::collections::BTreeMap;
 
 /// The ends that somebody may give a live task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,18 +41,7 @@ impl Reports {
     /// # Errors
     /// `Forbidden`.
     pub async fn task_list(&self, caller: &Caller, query: TaskQuery) -> Result<TaskPage> {
-        caller.authorise(Operation::ReadTasks)?;
-        let about_sources = self.catalogue.iter().filter_map(|definition| {
-            let argument = definition.source_argument()?;
-            Some((definition.id.clone(), argument.name.clone()))
-        });
-        let mut wanted = VisibleTasks {
-            query,
-            scope: caller.scope(),
-            since: self.listed_since(),
-            source_arguments: about_sources.collect(),
-        };
-        let refreshes = refreshes::wanted(self.refreshes_since(caller, wanted.since).await?, &wanted);
+        let (mut wanted, refreshes) = self.wanted(caller, query).await?;
         let TaskQuery { offset, limit, order, .. } = wanted.query;
         let before = refreshes::before(refreshes.len(), offset);
         wanted.query.offset = offset - before;
@@ -59,6 +49,38 @@ impl Reports {
         let TaskPage { tasks, total } = self.tasks.list(&caller.tenant, &wanted).await?;
         let total = total.map(|total| total + refreshes.len() as u64);
         Ok(TaskPage { tasks: refreshes::page(tasks, refreshes, order, (offset, before, limit)), total })
+    }
+
+    /// How many tasks of the list are in each state that one of them is in.
+    ///
+    /// # Errors
+    /// `Forbidden`.
+    pub async fn task_counts(&self, caller: &Caller, filter: TaskFilter) -> Result<BTreeMap<TaskState, u64>> {
+        let query = TaskQuery { filter, ..TaskQuery::default() };
+        let (wanted, refreshes) = self.wanted(caller, query).await?;
+        let mut counts = self.tasks.counts(&caller.tenant, &wanted).await?;
+        for refresh in refreshes {
+            *counts.entry(refresh.state).or_default() += 1;
+        }
+        Ok(counts)
+    }
+
+    /// What the caller wants and may see of the list; and the refreshes among it.
+    async fn wanted(&self, caller: &Caller, query: TaskQuery) -> Result<(VisibleTasks, Vec<Task>)> {
+        caller.authorise(Operation::ReadTasks)?;
+        let about_sources = self.catalogue.iter().filter_map(|definition| {
+            let argument = definition.source_argument()?;
+            Some((definition.id.clone(), argument.name.clone()))
+        });
+        let wanted = VisibleTasks {
+            query,
+            scope: caller.scope(),
+            auditor: caller.auditor().cloned(),
+            since: self.listed_since(),
+            source_arguments: about_sources.collect(),
+        };
+        let refreshes = refreshes::wanted(self.refreshes_since(caller, wanted.since).await?, &wanted);
+        Ok((wanted, refreshes))
     }
 
     async fn refreshes_since(&self, caller: &Caller, since: DateTime<Utc>) -> Result<Vec<Refresh>> {

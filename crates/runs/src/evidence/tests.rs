@@ -3,7 +3,7 @@
 
 use super::*;
 use muster_engine::EngineSettings;
-use muster_engine::refresh::{RefreshRequest, SourceInput};
+use muster_engine::refresh::{LossLimits, RefreshRequest, SourceInput};
 use muster_render::evidence::verify_bag;
 use muster_reports::caller::Caller;
 use muster_reports::error::Category;
@@ -66,6 +66,8 @@ async fn refreshed(dir: &Path, engine: &Arc<Engine>, parts: &PackageParts) -> Sn
         publish_incomplete: true,
         full: false,
         accept_missing: BTreeSet::new(),
+        limits: LossLimits::default(),
+        ignore_limits: false,
         progress: Arc::default(),
     };
     engine.refresh(request).await.unwrap().manifest.unwrap()

@@ -6,7 +6,7 @@ use super::*;
 use crate::Searches;
 use chrono::TimeDelta;
 use muster_engine::EngineSettings;
-use muster_engine::refresh::{RefreshRequest, SourceInput};
+use muster_engine::refresh::{LossLimits, RefreshRequest, SourceInput};
 use muster_engine::search::SearchLanguage;
 use muster_reports::error::Category;
 use muster_reports::history::{AccessDetail, AccessItem, AccessType, Change, HistoryEvent, SeenIdentity};
@@ -156,6 +156,8 @@ impl Organisation {
             publish_incomplete: false,
             full: false,
             accept_missing: BTreeSet::new(),
+            limits: LossLimits::default(),
+            ignore_limits: false,
         };
         let outcome = self.engine.refresh(request).await.unwrap();
         self.store.put_snapshot(&tenant(), &outcome.manifest.unwrap());

@@ -3,7 +3,7 @@
 use super::RefreshReport;
 use crate::thousands::thousands;
 use chrono::{DateTime, Utc};
-use muster_engine::refresh::{SourceOutcome, TableOutcome, Total};
+use muster_engine::refresh::{ExceededGuard, SourceOutcome, TableOutcome, Total};
 use muster_reports::SnapshotManifest;
 use muster_reports::error::error_chain;
 use muster_sources::Rejection;
@@ -20,6 +20,8 @@ pub struct RefreshSummary<'a> {
     pub tables: &'a [TableOutcome],
     /// The numbers of that snapshot, each with that of the snapshot before it.
     pub totals: &'a [Total],
+    /// The limits of losses that it exceeds.
+    pub exceeded: &'a [ExceededGuard],
     /// What else happened: what was damaged, and snapshots that expired.
     pub notes: Vec<String>,
 }
@@ -68,6 +70,7 @@ impl RefreshReport {
             snapshot: outcome.manifest.as_ref(),
             tables: &outcome.tables,
             totals: &outcome.totals,
+            exceeded: &outcome.exceeded,
             notes: notes(self),
         }
     }
@@ -197,9 +200,15 @@ mod tests {
         let mut source = outcome("HR");
         (source.run.complete, source.run.remark) = (false, Some("cut".into()));
         (source.failure, source.run.warnings) = (Some("cut".into()), vec!["half".into()]);
-        let outcome =
-            RefreshOutcome { manifest: None, sources: vec![source], tables: Vec::new(), totals: Vec::new() };
-        let report = RefreshReport { outcome, as_of: None, damaged: Vec::new(), expiry: None };
+        let outcome = RefreshOutcome {
+            manifest: None,
+            sources: vec![source],
+            tables: Vec::new(),
+            totals: Vec::new(),
+            exceeded: Vec::new(),
+        };
+        let report =
+            RefreshReport { outcome, as_of: None, losses_accepted: false, damaged: Vec::new(), expiry: None };
         let shown = serde_json::to_value(report.summary(0)).unwrap();
         assert_eq!(
             shown["sources"][0],

@@ -136,7 +136,8 @@ impl Case {
         let catalogue = Catalogue::built_in();
         let definition = catalogue.get(&self.claim.task.report).unwrap();
         let started = self.writing.clock.now();
-        let run = ReportRun { claim: &self.claim, definition, manifest: &self.manifest, started };
+        let run =
+            ReportRun { claim: &self.claim, definition: &definition, manifest: &self.manifest, started };
         self.writing.publish(&run, self.fixed.prepared(), progress).await
     }
 }
@@ -313,7 +314,8 @@ async fn charts_are_made_for_documents_that_show_them() {
         let catalogue = Catalogue::built_in();
         let definition = catalogue.get(&case.claim.task.report).unwrap();
         let started = case.writing.clock.now();
-        let run = ReportRun { claim: &case.claim, definition, manifest: &case.manifest, started };
+        let run =
+            ReportRun { claim: &case.claim, definition: &definition, manifest: &case.manifest, started };
         let mut prepared = case.fixed.prepared();
         prepared.parts = vec![Box::new(Undrawable(case.fixed.clone()))];
         let outcome = case.writing.publish(&run, prepared, &ProgressCell::default()).await;
@@ -325,7 +327,7 @@ async fn charts_are_made_for_documents_that_show_them() {
 #[test]
 fn the_formats_are_those_of_the_definition_and_those_asked_for() {
     let mut definition =
-        ReportDefinition::clone(Catalogue::built_in().get(&ReportId::new("ORPHAN_IDENTITIES")).unwrap());
+        ReportDefinition::clone(&Catalogue::built_in().get(&ReportId::new("ORPHAN_IDENTITIES")).unwrap());
     definition.formats = vec![FileFormat::Csv, FileFormat::Pdf];
     let wanted = |json: &str| formats_wanted(&definition, &Arguments::from_canonical(json).unwrap());
     assert_eq!(wanted("{}"), [FileFormat::Csv, FileFormat::Pdf]);

@@ -4,7 +4,7 @@
 use super::*;
 use chrono::TimeDelta;
 use muster_engine::EngineSettings;
-use muster_engine::refresh::{RefreshRequest, SourceInput};
+use muster_engine::refresh::{LossLimits, RefreshRequest, SourceInput};
 use muster_reports::aggregation::AggregationKind;
 use muster_reports::audit::{AuditEvent, AuditOperation};
 use muster_reports::ids::SnapshotId;
@@ -90,6 +90,8 @@ impl Organisation {
             publish_incomplete: false,
             full: false,
             accept_missing: BTreeSet::new(),
+            limits: LossLimits::default(),
+            ignore_limits: false,
             progress: Arc::default(),
         };
         let outcome = self.engine.refresh(request).await.unwrap();

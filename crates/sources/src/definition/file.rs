@@ -15,9 +15,11 @@ use super::{
 };
 use crate::columns::{AccountColumns, ProfileDates};
 use crate::kinds::{ReaderSettings, for_each_kind};
+use crate::limit::Limit;
 use crate::named_columns::nearest;
 use crate::passwords::is_password;
 use crate::source_kind::Fault;
+use crate::total::TotalDefinition;
 
 /// The identity attribute without which nothing can be linked.
 const UID: &str = "uid";
@@ -33,6 +35,8 @@ macro_rules! declare_file {
             kind: String,
             delete_threshold_percent: Option<i64>,
             refused_max_percent: Option<i64>,
+            accounts_missing_max: Option<Limit>,
+            total: Option<TotalDefinition>,
             $($kind: Option<crate::kinds::$kind::$settings>,)*
             profile: Option<ProfileTable>,
             #[serde(default)]
@@ -155,17 +159,20 @@ fn check(mut file: DefinitionFile) -> Result<SourceDefinition, Fault> {
         name: file.name,
         delete_threshold_percent,
         refused_max_percent,
+        accounts_missing_max: file.accounts_missing_max,
         reader,
         profile,
         correlation: file.correlation,
         lifecycle,
         optional: file.optional,
+        total: file.total,
         never_kept: file.never_kept,
         columns: file.account.columns,
     };
     if let Some((key, reason)) = definition.columns.fault() {
         return Err((format!("account.columns.{key}"), reason));
     }
+    check_total(&definition)?;
     check_listed(&definition)?;
     check_accounts(&definition)?;
     check_names(&definition)?;
@@ -191,6 +198,19 @@ fn reader(kind: &str, readers: Vec<ReaderSettings>) -> Result<ReaderSettings, Fa
         Some(fault) => Err(fault),
         None => Ok(reader),
     }
+}
+
+/// The total must be where a source of the kind can have one.
+fn check_total(definition: &SourceDefinition) -> Result<(), Fault> {
+    let Some(total) = &definition.total else { return Ok(()) };
+    let reader = &definition.reader;
+    if reader.gives_documents() {
+        return Err((
+            "total".to_owned(),
+            "expected a source of accounts: documents are not counted".to_owned(),
+        ));
+    }
+    total.fault(reader.kind(), reader.settings().totals()).map_or(Ok(()), Err)
 }
 
 /// What a definition says about accounts must have accounts to be about.

@@ -59,7 +59,7 @@ fn settings() -> DelimitedSettings {
 fn read(settings: &DelimitedSettings, bytes: &[u8]) -> Result<Outcome, ReadError> {
     with_file(bytes, |path| {
         let settings = DelimitedSettings { path: path.display().to_string(), ..settings.clone() };
-        drain(Box::new(DelimitedReader::open(&settings, path, &NamedColumns::default())?))
+        drain(Box::new(DelimitedReader::open(&settings, path, &NamedColumns::default(), None)?))
     })
 }
 

@@ -30,7 +30,7 @@ type Taken = Vec<(DocumentType, Vec<Value>)>;
 fn read(index: Option<DocumentType>, file: &[u8]) -> Result<Taken, ReadError> {
     with_file(file, |path| {
         let settings = DocumentsSettings { path: path.display().to_string(), index };
-        let opening = Opening { base_dir: path, environment: &|_| None, cursor: None };
+        let opening = Opening { base_dir: path, environment: &|_| None, total: None, cursor: None };
         let mut reader = settings.open_documents(&opening)?.expect("the kind gives documents");
         let (mut taken, mut rejected) = (Taken::new(), 0);
         while let Some(batch) = reader.next_batch()? {

@@ -24,7 +24,7 @@ pub fn json_lines(data: &[u8]) {
     let outcome = with_file(data, |path| {
         let settings =
             NdjsonSettings(FileSettings { path: path.display().to_string(), as_of: None, account });
-        let opening = Opening { base_dir: path, environment: &|_| None, cursor: None };
+        let opening = Opening { base_dir: path, environment: &|_| None, total: None, cursor: None };
         drain(settings.open(NamedColumns::default(), &opening).expect("a file that is there is opened"))
     });
     let lines = data.split(|byte| *byte == b'\n').zip(1..);

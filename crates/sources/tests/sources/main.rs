@@ -24,3 +24,4 @@ mod support;
 mod tenant;
 mod tenant_faults;
 mod tenant_mirror;
+mod totals;

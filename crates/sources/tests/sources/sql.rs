@@ -2,7 +2,9 @@
 
 use std::time::Instant;
 
-use muster_sources::{AccountSettings, FlagCondition, ReadError, SqlSettings};
+use muster_sources::{
+    AccountSettings, FlagCondition, OnDifference, ReadError, SourceDefinition, SqlSettings, TotalDefinition,
+};
 
 use crate::servers::postgres::{PASSWORD, Postgres};
 use crate::support::{self, Outcome};
@@ -42,6 +44,7 @@ fn queries_on_postgresql() {
     portions_and_limits(&server);
     what_cannot_run(&server);
     connections(&server);
+    totals(&server);
 }
 
 fn types(server: &Postgres) {
@@ -128,6 +131,39 @@ fn what_cannot_run(server: &Postgres) {
     assert_eq!(reason, "the server ended the query (SQLSTATE 25006)");
     let still_there = server.settings("SELECT count(*) AS id FROM many", AccountSettings::new("id"));
     assert_eq!(read(server, still_there).unwrap().records, ["0 25000 {id=25000}"]);
+}
+
+/// The total of a second query: of the whole table, where the read has the accounts below 10.
+fn totals(server: &Postgres) {
+    let read = |query: &str, on_difference: OnDifference| {
+        let settings = server.settings("SELECT id FROM many WHERE id < 10", AccountSettings::new("id"));
+        let total =
+            TotalDefinition { query: Some(query.to_owned()), on_difference, ..TotalDefinition::default() };
+        let definition = SourceDefinition { total: Some(total), ..support::definition_of(settings) };
+        support::read(&definition, server.folder.path()).map(|outcome| outcome.summary)
+    };
+    let same = read("SELECT count(*) FROM many WHERE id <= 9", OnDifference::Refuse).unwrap();
+    assert_eq!((same.reported_total, same.read, same.complete), (Some(9), 9, true));
+    let reason = "the owner's total is 25000 records, and 9 were read";
+    let differs = read("SELECT count(*) FROM many", OnDifference::Warn).unwrap();
+    assert_eq!((differs.reported_total, differs.incomplete_reason.as_deref()), (Some(25_000), Some(reason)));
+    let refused = read("SELECT count(*) FROM many", OnDifference::Refuse).unwrap_err();
+    assert_eq!(refused.to_string(), format!("Test: {reason}"));
+    for (query, expected) in [
+        ("SELECT id FROM many", "total.query: expected one row: found several"),
+        ("SELECT id FROM many WHERE false", "total.query: expected one row: found none"),
+        ("SELECT id, name FROM many", "total.query: expected one column"),
+        ("SELECT max(id) FROM many WHERE false", "total.query: expected a whole number, and it is null"),
+        ("SELECT -1", "total.query: expected a whole number that is not negative"),
+        ("SELECT 'many'", "total.query: expected a whole number that is not negative"),
+        (
+            "DELETE FROM many RETURNING id",
+            "total.query: the query cannot be run: syntax error at or near \"DELETE\"",
+        ),
+    ] {
+        let error = read(query, OnDifference::Warn).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
 }
 
 fn connections(server: &Postgres) {

@@ -43,11 +43,13 @@ pub fn definition_of(reader: impl Into<ReaderSettings>) -> SourceDefinition {
         name: "Test".to_owned(),
         delete_threshold_percent: 10,
         refused_max_percent: 10,
+        accounts_missing_max: None,
         reader: reader.into(),
         profile: None,
         correlation: Vec::new(),
         lifecycle: None,
         optional: Vec::new(),
+        total: None,
         never_kept: Vec::new(),
         columns: AccountColumns::default(),
     }

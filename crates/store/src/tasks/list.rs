@@ -10,19 +10,23 @@
 
 use crate::failure::failed;
 use crate::rows;
-use crate::session::{Sql, Value, values};
+use crate::session::{Read, Row, Sql, Value, values};
 use crate::store::Store;
-use muster_reports::caller::DataScope;
+use chrono::DateTime;
+use muster_reports::caller::{DataScope, Period};
 use muster_reports::error::Result;
 use muster_reports::ids::{ReportId, SourceId, TaskId, TenantId};
+use muster_reports::task::TaskState;
 use muster_reports::task_list::{TaskOrder, TaskPage, VisibleTasks};
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// Bytes of the conditions of one kind.
 const CONDITION_BYTES_MAX: usize = 1_024 * 1_024;
 
 /// $1 tenant, $2 since, and lists as JSON: $3 ids, $4 states, $5 texts of `requester`, $6 reports with texts of `arguments`,
-/// $7 sources of the scope.
+/// $7 sources of the scope, $8 reports. $9 and $10 are the
+/// period of the snapshots.
 macro_rules! sqlite_conditions {
     () => {
         " FROM tasks WHERE tenant = $1 AND created >= $2
@@ -34,7 +38,10 @@ macro_rules! sqlite_conditions {
              AND instr(arguments, json_extract(part.value, '$[1]')) > 0))
          AND ($7 IS NULL OR (json_type(requester, '$.data_scope.sources') = 'array' AND NOT EXISTS (
              SELECT 1 FROM json_each(requester, '$.data_scope.sources') AS theirs
-             WHERE theirs.value NOT IN (SELECT mine.value FROM json_each($7) AS mine))))"
+             WHERE theirs.value NOT IN (SELECT mine.value FROM json_each($7) AS mine))))
+         AND ($8 IS NULL OR (report IN (SELECT value FROM json_each($8)) AND EXISTS (
+             SELECT 1 FROM snapshots AS read WHERE read.tenant = tasks.tenant AND read.id = tasks.snapshot
+             AND read.created BETWEEN $9 AND $10)))"
     };
 }
 
@@ -51,7 +58,10 @@ macro_rules! postgres_conditions {
              WHERE report = part.value ->> 0 AND strpos(arguments, part.value ->> 1) > 0))
          AND ($7::text IS NULL OR
              string_to_array(substring(requester FROM '\"data_scope\":\\{\"sources\":\\[([^]]*)\\]'), ',')
-             <@ string_to_array(trim(both '[]' from $7::text), ','))"
+             <@ string_to_array(trim(both '[]' from $7::text), ','))
+         AND ($8::text IS NULL OR (report IN (SELECT json_array_elements_text($8::text::json)) AND EXISTS (
+             SELECT 1 FROM snapshots AS read WHERE read.tenant = tasks.tenant AND read.id = tasks.snapshot
+             AND read.created BETWEEN $9::bigint AND $10::bigint)))"
     };
 }
 
@@ -73,12 +83,19 @@ macro_rules! listing {
     };
 }
 
-pub(super) const LAST_FIRST: Sql = listing!(" ORDER BY created DESC, seq DESC LIMIT $8 OFFSET $9");
-pub(super) const FIRST_FIRST: Sql = listing!(" ORDER BY created, seq LIMIT $8 OFFSET $9");
+pub(super) const LAST_FIRST: Sql = listing!(" ORDER BY created DESC, seq DESC LIMIT $11 OFFSET $12");
+pub(super) const FIRST_FIRST: Sql = listing!(" ORDER BY created, seq LIMIT $11 OFFSET $12");
+const COUNTS: Sql = Sql {
+    sqlite: concat!("SELECT state, count(*) AS total", sqlite_conditions!(), " GROUP BY state"),
+    postgres: concat!("SELECT state, count(*) AS total", postgres_conditions!(), " GROUP BY state"),
+};
 pub(super) const COUNT: Sql = Sql {
     sqlite: concat!("SELECT count(*) AS total", sqlite_conditions!()),
     postgres: concat!("SELECT count(*) AS total", postgres_conditions!()),
 };
+
+/// The period where there is no condition on it.
+const EVER: Period = Period { from: DateTime::UNIX_EPOCH, to: DateTime::UNIX_EPOCH };
 
 /// The conditions, as JSON lists.
 struct Conditions {
@@ -87,6 +104,8 @@ struct Conditions {
     requesters: Option<String>,
     arguments: Option<String>,
     scope: Option<String>,
+    reports: Option<String>,
+    period: Period,
 }
 
 impl Conditions {
@@ -113,7 +132,27 @@ impl Conditions {
             requesters: launchers.as_ref().map(json).transpose()?,
             arguments: sources.as_ref().map(json).transpose()?,
             scope: scope.map(json).transpose()?,
+            reports: wanted.auditor.as_ref().map(|limits| json(&limits.reports)).transpose()?,
+            period: wanted.auditor.as_ref().map_or(EVER, |limits| limits.period),
         })
+    }
+}
+
+impl Conditions {
+    /// The values of the statements, up to the conditions.
+    fn values<'v>(&'v self, tenant: &'v TenantId, wanted: &VisibleTasks) -> [Value<'v>; 10] {
+        *values![
+            tenant.as_str(),
+            rows::micros(wanted.since),
+            self.ids.as_deref(),
+            self.states.as_deref(),
+            self.requesters.as_deref(),
+            self.arguments.as_deref(),
+            self.scope.as_deref(),
+            self.reports.as_deref(),
+            rows::micros(self.period.from),
+            rows::micros(self.period.to),
+        ]
     }
 }
 
@@ -147,20 +186,28 @@ fn about<'a>(
     Ok(parts)
 }
 
+/// Counts the tasks of a list by their state.
+pub(super) async fn counts(
+    store: &Store,
+    tenant: &TenantId,
+    wanted: &VisibleTasks,
+) -> Result<BTreeMap<TaskState, u64>> {
+    let conditions = Conditions::of(wanted)?;
+    let counted = |row: &Row| -> Read<(TaskState, u64)> {
+        Ok((rows::task_state(row)?, row.integer("total")?.cast_unsigned()))
+    };
+    let found = store.read(COUNTS, &conditions.values(tenant, wanted)).await;
+    found
+        .and_then(|rows| rows.iter().map(counted).collect())
+        .map_err(|error| failed("count the tasks of a list", error))
+}
+
 /// Reads part of a list, and counts all of it where that is wanted.
 pub(super) async fn list(store: &Store, tenant: &TenantId, wanted: &VisibleTasks) -> Result<TaskPage> {
     let wrong = |error| failed("read a list of tasks", error);
     let query = &wanted.query;
     let conditions = Conditions::of(wanted)?;
-    let conditions: &[Value<'_>; 7] = values![
-        tenant.as_str(),
-        rows::micros(wanted.since),
-        conditions.ids.as_deref(),
-        conditions.states.as_deref(),
-        conditions.requesters.as_deref(),
-        conditions.arguments.as_deref(),
-        conditions.scope.as_deref(),
-    ];
+    let conditions = conditions.values(tenant, wanted);
     let statement = match query.order {
         TaskOrder::LastFirst => LAST_FIRST,
         TaskOrder::FirstFirst => FIRST_FIRST,
@@ -169,7 +216,7 @@ pub(super) async fn list(store: &Store, tenant: &TenantId, wanted: &VisibleTasks
     let found = store.read(statement, &[&conditions[..], &part].concat()).await;
     let tasks = found.and_then(|rows| rows.iter().map(rows::task).collect()).map_err(wrong)?;
     let total = if query.counted {
-        let found = store.read_first(COUNT, conditions).await;
+        let found = store.read_first(COUNT, &conditions).await;
         let total = found.and_then(|row| row.map_or(Ok(0), |row| row.integer("total"))).map_err(wrong)?;
         Some(total.cast_unsigned())
     } else {

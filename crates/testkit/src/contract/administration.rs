@@ -59,6 +59,8 @@ pub async fn audit_trail_contract(make: impl AsyncFn() -> Arc<dyn AuditTrail>) {
         page(tenant, 0, 100).await.into_iter().map(|chained| chained.event).collect()
     };
     assert!(events(&acme).await.is_empty());
+    let last = async |tenant: &TenantId| store.last_sequence(tenant).await.expect("the store answers");
+    assert_eq!(last(&acme).await, 0);
     let mut expected = Vec::new();
     // Only a reseal records a reseal.
     let operations =
@@ -112,6 +114,8 @@ pub async fn audit_trail_contract(make: impl AsyncFn() -> Arc<dyn AuditTrail>) {
     assert_eq!(all.iter().map(|event| event.sequence).collect::<Vec<_>>(), (1..=count).collect::<Vec<_>>());
     let globex_ids: Vec<_> = events(&globex).await.into_iter().map(|event| event.id).collect();
     assert_eq!(globex_ids, (1..=count).map(|number| format!("globex-{number}")).collect::<Vec<_>>());
+    assert_eq!((last(&acme).await, last(&globex).await), (count, count));
+    assert_eq!(last(&TenantId::new("nobody")).await, 0);
     assert_eq!(page(&acme, 0, 2).await, all[..2]);
     assert_eq!(page(&acme, 2, 2).await, all[2..4]);
     assert!(page(&acme, count, 2).await.is_empty());

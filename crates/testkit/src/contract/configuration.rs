@@ -51,7 +51,9 @@ async fn credentials_are_found_and_listed(store: &dyn Administered) {
     two.caller = build::application();
     two.caller.client = ClientId::new("two");
     two.caller.tenant = TenantId::new("globex");
-    let (three, four) = (build::credential("three", at(1)), build::credential("four", at(2)));
+    let (mut three, four) = (build::credential("three", at(1)), build::credential("four", at(2)));
+    three.caller = build::auditor(at(0), at(60));
+    three.caller.client = ClientId::new("three");
     for credential in [&one, &two, &three, &four] {
         acts::create(store, credential).await.expect("it is kept");
     }

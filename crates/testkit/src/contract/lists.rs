@@ -8,6 +8,7 @@ use muster_reports::ids::{ClientId, ReportId, SourceId, TaskId, TenantId};
 use muster_reports::ports::TaskStore;
 use muster_reports::task::{NewTask, TaskState};
 use muster_reports::task_list::{TaskFilter, TaskOrder, TaskPage, TaskQuery, VisibleTasks};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 const OTHER_SOURCE: &str = "2c9180897e7742b2017e781782f70500";
@@ -20,6 +21,7 @@ fn everything() -> VisibleTasks {
     VisibleTasks {
         query: TaskQuery { order: TaskOrder::FirstFirst, limit: 250, counted: true, ..TaskQuery::default() },
         scope: DataScope::Everything,
+        auditor: None,
         since: at(0),
         source_arguments: vec![
             argument("ACCOUNTS", "application"),
@@ -123,7 +125,25 @@ pub(super) async fn every_condition_is_met(store: Arc<dyn TaskStore>) {
         let found = page(&*store, &wanted).await;
         assert_eq!(numbers(&found), expected, "{filter:?}");
         assert_eq!(found.total, Some(expected.len() as u64), "{filter:?}");
+        // Whatever part is wanted, all are counted.
+        wanted.query = TaskQuery { limit: 1, offset: 1, ..wanted.query };
+        let mut counts = BTreeMap::new();
+        for task in found.tasks {
+            *counts.entry(task.state).or_insert(0) += 1;
+        }
+        assert_eq!(store.counts(&build::tenant(), &wanted).await.expect("the store answers"), counts);
     }
+    let counts = store.counts(&build::tenant(), &everything()).await.expect("the store answers");
+    let expected = [
+        (TaskState::Pending, 5),
+        (TaskState::Running, 1),
+        (TaskState::Succeeded, 1),
+        (TaskState::Failed, 1),
+        (TaskState::Terminated, 1),
+    ];
+    assert_eq!(counts, BTreeMap::from(expected));
+    let others = store.counts(&TenantId::new("globex"), &everything()).await.expect("the store answers");
+    assert!(others.is_empty());
     let all = TaskFilter {
         ids: Some((1..=9).map(build::task_id).collect()),
         states: Some(vec![TaskState::Running, TaskState::Failed]),

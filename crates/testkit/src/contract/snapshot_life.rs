@@ -3,11 +3,13 @@
 use super::{at, end, failed, start};
 use crate::{acts, build};
 use chrono::{DateTime, TimeDelta, Utc};
+use muster_reports::caller::{DataScope, Period};
 use muster_reports::error::{Category, Error, Result};
-use muster_reports::ids::{SnapshotId, TenantId};
+use muster_reports::ids::{ReportId, SnapshotId, TenantId};
 use muster_reports::ports::{SnapshotCatalogue, TaskStore};
 use muster_reports::retention::{AsOf, CataloguedSnapshot, Pin, RetentionPolicy};
 use muster_reports::task::NewTask;
+use muster_reports::task_list::{TaskOrder, TaskQuery, VisibleTasks};
 use std::sync::Arc;
 
 fn day(number: i64) -> DateTime<Utc> {
@@ -23,7 +25,7 @@ fn refusal<T>(outcome: Result<T>) -> Error {
 }
 
 async fn listed(store: &dyn SnapshotCatalogue) -> Vec<CataloguedSnapshot> {
-    store.catalogued(&build::tenant(), 100).await.expect("the store answers")
+    store.catalogued(&build::tenant(), None, 100).await.expect("the store answers")
 }
 
 async fn states(store: &dyn SnapshotCatalogue) -> String {
@@ -40,6 +42,54 @@ pub async fn snapshot_life_contract<S: SnapshotCatalogue + TaskStore>(make: impl
     pins_and_expiry(&*make().await).await;
     what_a_live_task_reads_is_kept(&*make().await).await;
     moments_find_the_last_published(&*make().await).await;
+    a_period_has_its_snapshots_and_what_was_made_from_them(&*make().await).await;
+}
+
+async fn a_period_has_its_snapshots_and_what_was_made_from_them<S: SnapshotCatalogue + TaskStore>(store: &S) {
+    let (acme, globex) = (build::tenant(), TenantId::new("globex"));
+    for number in 1..=4 {
+        let manifest = build::manifest(&format!("s{number}"), day(number));
+        acts::publish(store, &acme, &manifest).await.expect("it is published");
+    }
+    // Another tenant's snapshot of that id is of another time.
+    acts::publish(store, &globex, &build::manifest("s1", day(3))).await.expect("it is published");
+    let snapshots = async |from, to, limit| {
+        let found = store.catalogued(&acme, Some(Period { from, to }), limit).await;
+        let found = found.expect("the store answers").into_iter();
+        found.map(|snapshot| snapshot.manifest.id.to_string()).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(snapshots(day(2), day(3), 9).await, "s3 s2", "both ends are in it");
+    assert_eq!(snapshots(day(2), day(4), 2).await, "s4 s3", "the last published");
+    let moment = TimeDelta::microseconds(1);
+    assert_eq!(snapshots(day(2) + moment, day(3) - moment, 9).await, "");
+
+    let tasks =
+        [("ACCOUNTS", "s1"), ("ACCOUNTS", "s2"), ("leavers", "s3"), ("IDENTITIES", "s2"), ("ACCOUNTS", "s4")];
+    for (number, (report, snapshot)) in (1..).zip(tasks) {
+        let (report, snapshot) = (ReportId::new(report), id(snapshot));
+        start(store, NewTask { report, snapshot, ..build::new_task(number, at(0)) }).await;
+    }
+    start(store, NewTask { snapshot: id("gone"), ..build::new_task(6, at(0)) }).await;
+    let listed = async |from, to, offset| {
+        let auditor = build::auditor(from, to).auditor().cloned();
+        let query = TaskQuery {
+            order: TaskOrder::FirstFirst,
+            offset,
+            limit: 9,
+            counted: true,
+            ..TaskQuery::default()
+        };
+        let (scope, since) = (DataScope::Everything, DateTime::UNIX_EPOCH);
+        let wanted = VisibleTasks { query, scope, auditor, since, source_arguments: Vec::new() };
+        let page = store.list(&acme, &wanted).await.expect("the store answers");
+        let ids: Vec<_> = page.tasks.into_iter().map(|task| task.id).collect();
+        (ids, page.total)
+    };
+    let ids = |numbers: &[u64]| numbers.iter().map(|number| build::task_id(*number)).collect::<Vec<_>>();
+    assert_eq!(listed(day(2), day(3), 0).await, (ids(&[2, 3]), Some(2)), "two named reports of the period");
+    assert_eq!(listed(day(2), day(3), 1).await, (ids(&[3]), Some(2)));
+    assert_eq!(listed(day(1), day(4), 0).await, (ids(&[1, 2, 3, 5]), Some(4)));
+    assert_eq!(listed(day(5), day(6), 0).await, (ids(&[]), Some(0)));
 }
 
 async fn pins_and_expiry(store: &dyn SnapshotCatalogue) {
@@ -50,7 +100,7 @@ async fn pins_and_expiry(store: &dyn SnapshotCatalogue) {
     }
     acts::publish(store, &globex, &build::manifest("s1", day(1))).await.expect("it is published");
     assert_eq!(states(store).await, "s5 s4 s3 s2 s1", "the last published first");
-    assert_eq!(store.catalogued(&acme, 2).await.expect("the store answers").len(), 2);
+    assert_eq!(store.catalogued(&acme, None, 2).await.expect("the store answers").len(), 2);
 
     let pin = Pin { by: "ada \"q\"".into(), reason: "quarter's end".into(), at: day(6) };
     store.pin(&acme, &id("s2"), Some(&pin)).await.expect("it is pinned");
@@ -96,11 +146,14 @@ async fn pins_and_expiry(store: &dyn SnapshotCatalogue) {
     store.pin(&acme, &id("s2"), None).await.expect("it is unpinned");
     store.pin(&acme, &id("s3"), None).await.expect("without a pin there is nothing to do");
     assert_eq!(expire().await, [id("s2")]);
+    assert_eq!(kept_of(9).await, "s5 s4", "what was listed before and has expired since is not kept");
+    acts::publish(store, &acme, &build::manifest("s6", day(6))).await.expect("it is published");
+    assert_eq!(kept_of(9).await, "s6 s5 s4", "what was published since is");
     let all = RetentionPolicy { keep_last: 0, keep_days: 0 };
     acts::expire(store, &acme, all, day(9)).await.expect("the store answers");
-    assert_eq!(states(store).await, "s5 s4- s3- s2- s1-", "the newest never expires");
+    assert_eq!(states(store).await, "s6 s5- s4- s3- s2- s1-", "the newest never expires");
     let newest = store.newest(&acme).await.expect("the store answers");
-    assert_eq!(newest.as_deref(), Some(&build::manifest("s5", day(5))));
+    assert_eq!(newest.as_deref(), Some(&build::manifest("s6", day(6))));
 }
 
 async fn what_a_live_task_reads_is_kept<S: SnapshotCatalogue + TaskStore>(store: &S) {

@@ -12,8 +12,8 @@ use muster_reports::ports::{Cancelled, LeaseState, ResultOrder, Started, TaskSto
 use muster_reports::task::{
     AttemptEnd, Claim, Lease, NewTask, Progress, SHORT_RUN, Task, TaskState, place_in_line,
 };
-use muster_reports::task_list::{TaskOrder, TaskPage, VisibleTasks};
-use std::collections::HashSet;
+use muster_reports::task_list::{TaskOrder, TaskPage, TaskQuery, VisibleTasks};
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 /// Most messages of a task, without the note on omitted ones and the errors that end the task.
@@ -115,7 +115,7 @@ fn lease_end(now: DateTime<Utc>, lease: Duration, deadline: DateTime<Utc>) -> Da
         .map_or(deadline, |end| end.min(deadline))
 }
 
-fn is_wanted(task: &Task, wanted: &VisibleTasks) -> bool {
+fn is_wanted(task: &Task, wanted: &VisibleTasks, read_at: Option<DateTime<Utc>>) -> bool {
     fn meets<T: PartialEq>(condition: Option<&Vec<T>>, value: &T) -> bool {
         condition.is_none_or(|values| values.contains(value))
     }
@@ -131,6 +131,9 @@ fn is_wanted(task: &Task, wanted: &VisibleTasks) -> bool {
         && meets(filter.states.as_ref(), &task.state)
         && meets(filter.launchers.as_ref(), &task.requester.launcher().to_owned())
         && filter.sources.as_ref().is_none_or(names_one)
+        && wanted.auditor.as_ref().is_none_or(|limits| {
+            limits.reports.contains(&task.report) && read_at.is_some_and(|read_at| limits.period.has(read_at))
+        })
 }
 
 impl State {
@@ -340,11 +343,26 @@ impl TaskStore for MemoryStore {
         Ok(first.map(|(_, t)| t.clone()))
     }
 
+    async fn counts(&self, tenant: &TenantId, wanted: &VisibleTasks) -> Result<BTreeMap<TaskState, u64>> {
+        let query = TaskQuery { limit: u32::MAX, offset: 0, ..wanted.query.clone() };
+        let page = self.list(tenant, &VisibleTasks { query, ..wanted.clone() }).await?;
+        let mut counts = BTreeMap::new();
+        for task in page.tasks {
+            *counts.entry(task.state).or_default() += 1;
+        }
+        Ok(counts)
+    }
+
     async fn list(&self, tenant: &TenantId, wanted: &VisibleTasks) -> Result<TaskPage> {
         let state = self.state();
         let tasks = state.tasks.iter().map(|entry| &entry.task);
+        let read_at = |task: &Task| {
+            let mut snapshots = state.snapshots.iter().filter(|(owner, _)| owner == tenant);
+            let read = snapshots.find(|(_, snapshot)| snapshot.manifest.id == task.snapshot);
+            read.map(|(_, snapshot)| snapshot.manifest.created)
+        };
         let mut listed: Vec<_> =
-            tasks.filter(|task| task.tenant == *tenant && is_wanted(task, wanted)).collect();
+            tasks.filter(|task| task.tenant == *tenant && is_wanted(task, wanted, read_at(task))).collect();
         // Stable: tasks of one time stay in the order of acceptance.
         listed.sort_by_key(|task| task.created);
         let query = &wanted.query;

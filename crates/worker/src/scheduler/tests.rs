@@ -299,7 +299,7 @@ async fn a_week_is_as_a_calendar_has_it() {
     }
     // Four mornings and six times of the week made reports; six nights and the latter made snapshots.
     assert_eq!(world.tasks().await.len(), 4 + 6);
-    let snapshots = world.store.catalogued(&build::tenant(), 100).await.unwrap();
+    let snapshots = world.store.catalogued(&build::tenant(), None, 100).await.unwrap();
     assert_eq!(snapshots.len(), 1 + 6 + 6, "the first one is older");
 }
 
@@ -491,7 +491,7 @@ async fn a_node_that_dies_at_any_step_loses_and_doubles_nothing() {
         let tasks = world.tasks().await;
         assert_eq!(tasks.iter().map(|task| &task.id).collect::<Vec<_>>(), [&id], "{died_after}");
         assert_eq!(world.last(&entry).await, (RunState::Succeeded, String::new()), "{died_after}");
-        let snapshots = world.store.catalogued(&build::tenant(), 100).await.unwrap();
+        let snapshots = world.store.catalogued(&build::tenant(), None, 100).await.unwrap();
         assert_eq!(snapshots.len(), 2, "{died_after}: the first one and that of the run");
     }
 }

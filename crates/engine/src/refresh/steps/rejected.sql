@@ -8,4 +8,4 @@ SELECT s.source_id, f.source_name, s.line, s.native_identity,
 FROM staged s
 JOIN repeated r ON r.first_id = s.first_id
 JOIN source_flags f ON f.source_id = s.source_id
-WHERE NOT r.merge_rows AND r.kinds > 1
+WHERE NOT r.merge_rows AND r.differ

@@ -7,5 +7,5 @@ FROM united
 UNION ALL
 SELECT first_id, source_id, native_identity, line, {accounts.content}, digest FROM (
   SELECT s.*, row_number() OVER (PARTITION BY s.first_id ORDER BY s.line) AS k
-  FROM staged s JOIN repeated r ON r.first_id = s.first_id WHERE NOT r.merge_rows AND r.kinds = 1)
+  FROM staged s JOIN repeated r ON r.first_id = s.first_id WHERE NOT r.merge_rows AND NOT r.differ)
 WHERE k = 1

@@ -84,6 +84,9 @@ fn described(summary: &RefreshSummary<'_>, verbose: bool) -> String {
         }
         None => text.push_str("\n\nno snapshot was published: the last one stays in force"),
     }
+    for exceeded in summary.exceeded {
+        text.push_str(&format!("\nbeyond refresh.guards: {exceeded}"));
+    }
     for note in &summary.notes {
         text.push_str(&format!("\n{note}"));
     }
@@ -153,8 +156,8 @@ mod tests {
     }
 
     fn report(sources: Vec<SourceOutcome>, tables: Vec<TableOutcome>, totals: Vec<Total>) -> RefreshReport {
-        let outcome = RefreshOutcome { manifest: None, sources, tables, totals };
-        RefreshReport { outcome, as_of: None, damaged: Vec::new(), expiry: None }
+        let outcome = RefreshOutcome { manifest: None, sources, tables, totals, exceeded: Vec::new() };
+        RefreshReport { outcome, as_of: None, losses_accepted: false, damaged: Vec::new(), expiry: None }
     }
 
     #[test]

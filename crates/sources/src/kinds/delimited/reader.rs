@@ -11,6 +11,7 @@ use crate::named_columns::NamedColumns;
 use crate::reader::{Batch, ReadError, ReadSummary, RecordReader, Rejection};
 use crate::record::RecordBuilder;
 use crate::source_kind::{InputFiles, Opening, SourceKind};
+use crate::total::TrailerForm;
 
 /// Records, rejected ones included, in a batch at most.
 const BATCH_RECORDS: usize = 8192;
@@ -19,7 +20,8 @@ const BATCH_BYTES: usize = 8 << 20;
 
 impl SourceKind for DelimitedSettings {
     fn open(&self, named: NamedColumns, opening: &Opening<'_>) -> Result<Box<dyn RecordReader>, ReadError> {
-        Ok(Box::new(DelimitedReader::open(self, opening.base_dir, &named)?))
+        let trailer = opening.total.and_then(|total| total.trailer.as_deref());
+        Ok(Box::new(DelimitedReader::open(self, opening.base_dir, &named, trailer)?))
     }
 
     fn files(&self, base_dir: &Path) -> Result<Option<InputFiles<'_>>, ReadError> {
@@ -36,6 +38,9 @@ pub struct DelimitedReader {
     separator: String,
     path: String,
     date: ReadDate,
+    /// The form of the trailer record, and that record once it was read: its line and its total.
+    trailer: Option<TrailerForm>,
+    trailed: Option<(u64, u64)>,
     read: u64,
     rejected: u64,
     rejected_without_key: u64,
@@ -49,7 +54,8 @@ struct Refusal {
 }
 
 impl DelimitedReader {
-    /// Opens the file and reads its header; a relative path is taken from `base_dir`.
+    /// Opens the file and reads its header; a relative path is taken from `base_dir`. The last record may have the form
+    /// `trailer`.
     ///
     /// # Errors
     /// [`ReadError`], naming path, line and column and what was expected, when the file cannot be opened, has
@@ -59,6 +65,7 @@ impl DelimitedReader {
         settings: &DelimitedSettings,
         base_dir: &Path,
         named: &NamedColumns,
+        trailer: Option<&str>,
     ) -> Result<Self, ReadError> {
         let path = settings.file(base_dir)?;
         let date = ReadDate::of(settings.as_of.as_ref(), std::slice::from_ref(&path))?;
@@ -97,11 +104,37 @@ impl DelimitedReader {
             separator: settings.multi_value_separator.clone(),
             path: path.display().to_string(),
             date,
+            trailer: trailer.and_then(|form| TrailerForm::of(form, settings.delimiter)),
+            trailed: None,
             read: 0,
             rejected: 0,
             rejected_without_key: 0,
             ended: false,
         })
+    }
+
+    /// Whether the record that the splitter has just completed is the trailer record.
+    ///
+    /// # Errors
+    /// The trailer record was before it.
+    fn is_trailer(&mut self) -> Result<bool, ReadError> {
+        let Some(form) = &self.trailer else { return Ok(false) };
+        let record = &self.splitter.record;
+        if let Some((line, _)) = self.trailed {
+            return Err(ReadError::Header {
+                path: self.path.clone(),
+                line: record.line,
+                column: 0,
+                reason: format!(
+                    "a record after the trailer record of line {line}: expected the trailer record last"
+                ),
+            });
+        }
+        if record.fault.is_none() {
+            let total = form.total(record.field_count, |index| record.field(index));
+            self.trailed = total.map(|total| (record.line, total));
+        }
+        Ok(self.trailed.is_some())
     }
 
     /// Checks the record that the splitter has just completed; its flags when it is sound.
@@ -176,6 +209,9 @@ impl RecordReader for DelimitedReader {
                 self.ended = true;
                 break;
             }
+            if self.is_trailer()? {
+                continue;
+            }
             self.read += 1;
             match self.check() {
                 Ok(flags) => {
@@ -220,7 +256,7 @@ impl RecordReader for DelimitedReader {
             read: self.read,
             rejected: self.rejected,
             rejected_without_key: self.rejected_without_key,
-            reported_total: None,
+            reported_total: self.trailed.map(|(_, total)| total),
             complete: incomplete_reason.is_none(),
             incomplete_reason: incomplete_reason.map(str::to_owned),
             digest_sha256,

@@ -10,6 +10,7 @@ use crate::files::{find, path_fault};
 use crate::named_columns::listed;
 use crate::reader::ReadError;
 use crate::source_kind::{Fault, SourceSettings};
+use crate::total::TotalPlace;
 
 /// Longest text, in bytes, that says what lines are not read.
 const COMMENT_BYTES_MAX: usize = 64;
@@ -244,6 +245,10 @@ impl SourceSettings for DelimitedSettings {
             }
         }
         None
+    }
+
+    fn totals(&self) -> &'static [TotalPlace] {
+        &[TotalPlace::Trailer]
     }
 
     fn entitlements(&self) -> &[String] {

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::account::AccountSettings;
 use crate::source_kind::{Fault, SourceSettings};
+use crate::total::TotalPlace;
 
 /// The `[delta]` table of a definition file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +22,10 @@ pub struct DeltaSettings {
 impl SourceSettings for DeltaSettings {
     fn counts(&self) -> &'static str {
         "row"
+    }
+
+    fn totals(&self) -> &'static [TotalPlace] {
+        &[TotalPlace::Source]
     }
 
     fn fault(&self) -> Option<Fault> {

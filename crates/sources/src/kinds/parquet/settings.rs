@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::account::AccountSettings;
 use crate::files::FileSettings;
 use crate::source_kind::{Fault, SourceSettings};
+use crate::total::TotalPlace;
 
 /// The `[parquet]` table of a definition file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,6 +15,10 @@ pub struct ParquetSettings(pub FileSettings);
 impl SourceSettings for ParquetSettings {
     fn counts(&self) -> &'static str {
         "row"
+    }
+
+    fn totals(&self) -> &'static [TotalPlace] {
+        &[TotalPlace::Source]
     }
 
     fn fault(&self) -> Option<Fault> {

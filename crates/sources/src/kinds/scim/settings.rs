@@ -6,6 +6,7 @@ use crate::account::AccountSettings;
 use crate::kinds::ldap::ChangeSettings;
 use crate::secret;
 use crate::source_kind::{Fault, SourceSettings};
+use crate::total::TotalPlace;
 
 /// The `[scim]` table of a definition file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -136,6 +137,10 @@ impl ScimSettings {
 }
 
 impl SourceSettings for ScimSettings {
+    fn totals(&self) -> &'static [TotalPlace] {
+        &[TotalPlace::Source]
+    }
+
     fn fault(&self) -> Option<Fault> {
         let fault = |key: &str, reason: &str| Some((key.to_owned(), reason.to_owned()));
         let secured = self.url.strip_prefix("https://");

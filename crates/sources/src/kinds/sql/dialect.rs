@@ -12,6 +12,8 @@ use crate::secret::Secret;
 /// With what a connection is opened.
 pub(super) struct Access<'a> {
     pub(super) settings: &'a SqlSettings,
+    /// The query that gives the owner's total, if there is one.
+    pub(super) total: Option<&'a str>,
     pub(super) place: Place<'a>,
     pub(super) ca_file: Option<&'a Path>,
     pub(super) password: Option<&'a Secret>,
@@ -39,6 +41,9 @@ pub(super) trait Dialect: Database {
         query: &str,
         rows: usize,
     ) -> Result<Option<String>, sqlx::Error>;
+
+    /// Closes the cursor, so that another one can be declared.
+    async fn close_cursor(connection: &mut Self::Connection) -> Result<(), sqlx::Error>;
 
     /// How values of a type are read, and whether they are arrays; `None` for types without an agreed text.
     fn form(kind: &Self::TypeInfo) -> Option<(Form, bool)>;

@@ -63,6 +63,10 @@ impl Dialect for MySql {
         Ok(None)
     }
 
+    async fn close_cursor(_: &mut MySqlConnection) -> Result<(), sqlx::Error> {
+        Ok(())
+    }
+
     fn form(kind: &MySqlTypeInfo) -> Option<(Form, bool)> {
         let form = match kind.name() {
             "DATETIME" => Form::Time,

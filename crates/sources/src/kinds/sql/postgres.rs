@@ -55,6 +55,10 @@ impl Dialect for Postgres {
         Ok(Some(format!("FETCH FORWARD {rows} FROM muster_source")))
     }
 
+    async fn close_cursor(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+        sqlx::raw_sql("CLOSE muster_source").execute(&mut *connection).await.map(drop)
+    }
+
     fn form(kind: &PgTypeInfo) -> Option<(Form, bool)> {
         match kind.kind() {
             PgTypeKind::Array(element) => match Self::form(element)? {

@@ -34,7 +34,7 @@ where
     usize: ColumnIndex<D::Row>,
 {
     let mut connection = connect::<D>(access).await?;
-    let ended = read_rows::<D>(access.settings, &mut connection, feed).await;
+    let ended = read_rows::<D>(access, &mut connection, feed).await;
     if ended.is_ok() || !D::CLOSING_READS_ON {
         // The transaction wrote nothing, and closing it is a courtesy.
         let _ = tokio::time::timeout(Duration::from_secs(1), connection.close()).await;
@@ -55,7 +55,7 @@ async fn connect<D: Dialect>(access: &Access<'_>) -> Result<D::Connection, Stop>
 }
 
 async fn read_rows<D: Dialect>(
-    settings: &SqlSettings,
+    access: &Access<'_>,
     connection: &mut D::Connection,
     feed: &mut Feed,
 ) -> Result<(), Stop>
@@ -63,10 +63,14 @@ where
     for<'c> &'c mut D::Connection: Executor<'c, Database = D>,
     usize: ColumnIndex<D::Row>,
 {
+    let settings = access.settings;
     let unusable = |error| not_runnable(settings, &error);
     let warning = D::begin(connection, settings.statement_timeout_s).await.map_err(unusable)?;
     if let Some(warning) = warning {
         feed.sink.warn(warning.to_owned());
+    }
+    if let Some(query) = access.total {
+        feed.sink.reported_total = Some(total::<D>(settings, query, connection).await?);
     }
     let fields = prepare::<D>(settings, connection).await?;
     declare(settings, &mut feed.sink, &fields)?;
@@ -89,6 +93,51 @@ where
         if fetch.is_none() || count < FETCH_ROWS {
             return Ok(());
         }
+    }
+}
+
+/// The one number of the query that gives the owner's total, in the same state of the database as the rows.
+async fn total<D: Dialect>(
+    settings: &SqlSettings,
+    query: &str,
+    connection: &mut D::Connection,
+) -> Result<u64, Stop>
+where
+    for<'c> &'c mut D::Connection: Executor<'c, Database = D>,
+    usize: ColumnIndex<D::Row>,
+{
+    let refuse = |reason: &str| failed(settings, format!("total.query: {reason}"));
+    let runnable = |error: sqlx::Error| {
+        let reason =
+            error.as_database_error().map_or_else(|| error.to_string(), |error| error.message().to_owned());
+        refuse(&format!("the query cannot be run: {reason}"))
+    };
+    // Prepared for the same reason as the query of the rows: one statement.
+    let statement =
+        connection.prepare(AssertSqlSafe(query.to_owned()).into_sql_str()).await.map_err(runnable)?;
+    if statement.columns().len() != 1 {
+        return Err(refuse("expected one column"));
+    }
+    drop(statement);
+    let fetch = D::declare_cursor(connection, query, 2).await.map_err(runnable)?;
+    let statement = fetch.as_deref().unwrap_or(query).to_owned();
+    let mut found = Vec::new();
+    {
+        let mut rows = sqlx::raw_sql(AssertSqlSafe(statement)).fetch(&mut *connection);
+        while let Some(row) = rows.try_next().await.map_err(runnable)? {
+            let value = row.try_get_raw(0).map_err(runnable)?;
+            let text = if value.is_null() { None } else { D::text(value).ok().map(str::to_owned) };
+            found.push(text);
+        }
+    }
+    D::close_cursor(connection).await.map_err(runnable)?;
+    match &found[..] {
+        [Some(text)] => text.parse().map_err(|_| refuse("expected a whole number that is not negative")),
+        [None] => Err(refuse("expected a whole number, and it is null")),
+        _ => Err(refuse(&format!(
+            "expected one row: found {}",
+            if found.is_empty() { "none" } else { "several" }
+        ))),
     }
 }
 

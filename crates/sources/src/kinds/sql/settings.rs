@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::account::AccountSettings;
 use crate::secret;
 use crate::source_kind::{Fault, SourceSettings};
+use crate::total::TotalPlace;
 
 /// The `[sql]` table of a definition file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -139,6 +140,10 @@ impl SourceSettings for SqlSettings {
         }
         secret::fault("password", self.password_file.as_ref(), self.password_env.as_ref())
             .or_else(|| self.account.fault())
+    }
+
+    fn totals(&self) -> &'static [TotalPlace] {
+        &[TotalPlace::Query]
     }
 
     fn account(&self) -> Option<&AccountSettings> {

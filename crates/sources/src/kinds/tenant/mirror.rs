@@ -203,6 +203,7 @@ impl Gathered {
                 name,
                 delete_threshold_percent: threshold(&source.object, &mut notes),
                 refused_max_percent: DEFAULT_REFUSED_MAX_PERCENT,
+                accounts_missing_max: None,
                 reader: settings.into(),
                 profile,
                 correlation: vec![CorrelationRule {
@@ -212,6 +213,7 @@ impl Gathered {
                 }],
                 lifecycle,
                 optional: Vec::new(),
+                total: None,
                 never_kept: Vec::new(),
                 columns: AccountColumns::default(),
             };
@@ -260,11 +262,13 @@ fn documents(
         name,
         delete_threshold_percent: DEFAULT_DELETE_THRESHOLD_PERCENT,
         refused_max_percent: DEFAULT_REFUSED_MAX_PERCENT,
+        accounts_missing_max: None,
         reader: settings.into(),
         profile: None,
         correlation: Vec::new(),
         lifecycle: None,
         optional: Vec::new(),
+        total: None,
         never_kept: Vec::new(),
         columns: AccountColumns::default(),
     }

@@ -7,6 +7,7 @@ use crate::account::{AccountSettings, FlagCondition};
 use crate::documents::DocumentType;
 use crate::secret;
 use crate::source_kind::{Fault, SourceSettings};
+use crate::total::TotalPlace;
 
 /// The `[tenant]` table of a definition file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -132,6 +133,10 @@ impl TenantSettings {
 }
 
 impl SourceSettings for TenantSettings {
+    fn totals(&self) -> &'static [TotalPlace] {
+        &[TotalPlace::Source]
+    }
+
     fn fault(&self) -> Option<Fault> {
         let fault = |key: &str, reason: &str| Some((key.to_owned(), reason.to_owned()));
         let secured = self.url.strip_prefix("https://");
