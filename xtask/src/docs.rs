@@ -43,6 +43,11 @@ of order or of meaning is a new version of the definition.
 A result is SUCCESS when the rows written equal the rows that a second count over the same snapshot expects, \
 and every source of the report was read completely. It is WARNING when a reader must know something, which `messages` \
 says ([messages.md](messages.md)). Otherwise it is FAILURE and has no file.
+
+Reports that serve a rule, such as PCI DSS 8.2.6, are of Muster and of no published kind: `muster report run`, the console and \
+`POST /muster/v1/reports/{id}/run` start them, and the published routes do not. They have the same guarantees. What they know of \
+accounts and people comes from the typed columns of source definitions ([sources.md](sources.md#typed-columns)); what a source does \
+not say is unknown, and never counts as good. Days are counted back from the time of the snapshot.
 ";
 
 /// Writes the documents.
@@ -107,6 +112,10 @@ fn section(definition: &Table) -> Result<String> {
         add(&mut text, format_args!(" Ordered by {}.", keys.join(", ")));
     }
     add(&mut text, format_args!(" Formats: {}.\n", formats.collect::<Vec<_>>().join(", ")));
+    let norms: Vec<_> = list(definition, "norms").filter_map(Value::as_str).collect();
+    if !norms.is_empty() {
+        add(&mut text, format_args!("\nIt serves {}.\n", norms.join(", ")));
+    }
 
     let arguments: Vec<_> = list(definition, "arguments").filter_map(Value::as_table).collect();
     if !arguments.is_empty() {
@@ -163,6 +172,11 @@ fn holds(argument: &Table) -> Result<String> {
     let allowed: Vec<_> = list(argument, "allowed").filter_map(Value::as_str).collect();
     Ok(match field(argument, "type")? {
         "boolean" => "`true` or `false`".to_owned(),
+        "integer" => match (argument.get("min"), argument.get("max")) {
+            (Some(min), Some(max)) => format!("whole number from {min} to {max}"),
+            _ => "whole number".to_owned(),
+        },
+        "date" => "day such as `2026-03-31`".to_owned(),
         "source_id" => "id of a source".to_owned(),
         "authoritative_source_id" => "id of an authoritative source".to_owned(),
         "source_name" => "name of that source".to_owned(),

@@ -27,12 +27,7 @@ pub fn check(definition: &ReportDefinition) -> Result<BTreeSet<&'static str>> {
     if definition.search {
         return Ok(named);
     }
-    let own = [("query", &definition.query), ("population", &definition.population)];
-    let exclusions =
-        definition.exclusions.iter().map(|exclusion| (exclusion.reason.as_str(), &exclusion.query));
-    let subtotals = definition.subtotals.iter().map(|subtotal| (subtotal.by.as_str(), &subtotal.query));
-    let charts = definition.charts.iter().map(|chart| (chart.title.as_str(), &chart.query));
-    for (place, sql) in own.into_iter().chain(exclusions).chain(subtotals).chain(charts) {
+    for (place, sql) in definition.queries() {
         let fault = |what| EngineError::Invalid(format!("report {}: {place}: {what}", definition.id));
         let query = one_query(sql).map_err(fault)?;
         let (tables, _) =

@@ -18,10 +18,10 @@ use datafusion::dataframe::DataFrame;
 use datafusion::error::DataFusionError;
 use datafusion::prelude::{Expr, SessionContext, ident, lit};
 use futures_util::future::BoxFuture;
-use muster_reports::arguments::{ArgumentValue, Arguments};
+use muster_reports::arguments::{ArgumentKind, ArgumentValue, Arguments};
 use muster_reports::caller::DataScope;
 use muster_reports::cover::{Breakdown, Count, Reconciliation};
-use muster_reports::definition::{AttributeColumns, ReportDefinition};
+use muster_reports::definition::{AttributeColumns, ReportDefinition, SNAPSHOT_TIME};
 use muster_reports::snapshot::SnapshotManifest;
 use queries::Queries;
 use std::collections::BTreeSet;
@@ -81,10 +81,13 @@ impl Engine {
             let version = |table: &'static str| Some((table, *manifest.versions.get(table)?));
             let whole = matches!(scope, DataScope::Everything)
                 .then(|| named.iter().copied().filter_map(version).collect());
-            let queries = Queries::new(self, running.signal(), shown, whole, parameters(arguments));
+            let lacking = shown.lacking();
+            let parameters = parameters(manifest, definition, arguments);
+            let queries = Queries::new(self, running.signal(), shown, whole, parameters);
             let attributes = attribute_columns(manifest, definition, arguments)?;
             let columns = output_columns(definition, &attributes);
-            let rows = rows(&queries, definition, &columns, &attributes).await?;
+            let rows = rows(&queries, definition, &columns, &attributes);
+            let rows = rows.await.map_err(|error| explained(error, manifest, definition, &lacking))?;
             Ok(ReportPlan {
                 engine: Arc::clone(self),
                 queries: Arc::new(queries),
@@ -176,16 +179,68 @@ impl ReportPlan {
     }
 }
 
-fn parameters(arguments: &Arguments) -> Vec<(String, ScalarValue)> {
-    arguments
+/// The values of the placeholders. An argument that a query may name and that is absent is null.
+fn parameters(
+    manifest: &SnapshotManifest,
+    definition: &ReportDefinition,
+    arguments: &Arguments,
+) -> Vec<(String, ScalarValue)> {
+    let mut parameters: Vec<_> = arguments
         .iter()
         .filter_map(|(name, value)| match value {
             ArgumentValue::Boolean(flag) => Some((name.to_owned(), ScalarValue::Boolean(Some(*flag)))),
+            ArgumentValue::Number(number) => Some((name.to_owned(), ScalarValue::Int64(Some(*number)))),
             ArgumentValue::Text(text) => Some((name.to_owned(), ScalarValue::Utf8(Some(text.clone())))),
             // Lists set formats; queries do not use them.
             ArgumentValue::Texts(_) => None,
         })
-        .collect()
+        .collect();
+    for spec in definition.arguments.iter().filter(|spec| arguments.get(&spec.name).is_none()) {
+        let null = match spec.kind {
+            ArgumentKind::Boolean => ScalarValue::Boolean(None),
+            ArgumentKind::Integer { .. } => ScalarValue::Int64(None),
+            ArgumentKind::Date
+            | ArgumentKind::Text
+            | ArgumentKind::SourceId
+            | ArgumentKind::AuthoritativeSourceId
+            | ArgumentKind::SourceName
+            | ArgumentKind::Query
+            | ArgumentKind::Names => ScalarValue::Utf8(None),
+            ArgumentKind::Texts { .. } => continue,
+        };
+        parameters.push((spec.name.clone(), null));
+    }
+    // Only where a query names it: other plans are the same for all snapshots that share their tables.
+    let placeholder = format!("${SNAPSHOT_TIME}");
+    if definition.queries().any(|(_, sql)| sql.contains(&placeholder)) {
+        let time = Some(manifest.created.timestamp_micros());
+        let utc = Some("UTC".into());
+        parameters.push((SNAPSHOT_TIME.to_owned(), ScalarValue::TimestampMicrosecond(time, utc)));
+    }
+    parameters
+}
+
+/// An error of planning. If the query names a column that the snapshot does not have yet, it says so.
+fn explained(
+    error: EngineError,
+    manifest: &SnapshotManifest,
+    definition: &ReportDefinition,
+    lacking: &[(&'static str, String)],
+) -> EngineError {
+    let text = error.to_string();
+    // As the planner writes names: `last_used` or `a.last_used`.
+    let is_named = |name: &str| {
+        let names = text.split(|letter: char| !letter.is_alphanumeric() && letter != '_');
+        names.into_iter().any(|word| word == name)
+    };
+    match lacking.iter().find(|(_, name)| is_named(name)) {
+        Some((table, name)) => EngineError::Invalid(format!(
+            "report {} cannot be made of snapshot {}: an older version of the program made it, and its table {table} has no \
+             column {name}. Refresh, and start the report again over the new snapshot",
+            definition.id, manifest.id
+        )),
+        None => error,
+    }
 }
 
 fn attribute_columns(

@@ -70,6 +70,20 @@ async fn register_rows(
 pub(crate) struct ShownTables(Vec<(&'static str, Arc<dyn TableProvider>)>);
 
 impl ShownTables {
+    /// The columns that tables lack, because an older version of the program wrote them: each as its table and its name.
+    pub(crate) fn lacking(&self) -> Vec<(&'static str, String)> {
+        let lacking = self.0.iter().flat_map(|(table, shown)| {
+            let known = shown.schema();
+            let declared = Table::of(table).schema();
+            let names: Vec<_> = declared.fields().iter().map(|field| field.name().clone()).collect();
+            names
+                .into_iter()
+                .filter(move |name| known.index_of(name).is_err())
+                .map(move |name| (*table, name))
+        });
+        lacking.collect()
+    }
+
     /// Registers the tables in a session.
     pub(crate) fn register(&self, context: &SessionContext) -> Result<()> {
         for (table, shown) in &self.0 {

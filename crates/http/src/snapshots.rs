@@ -22,7 +22,7 @@ fn source(run: &SourceRun) -> SourceDescription {
         as_of: run.as_of.map(timestamp),
         complete: run.complete,
         remark: run.remark.clone(),
-        warnings: run.warnings.clone(),
+        warnings: run.warnings.iter().chain(&run.refused_values).cloned().collect(),
         reported_total: run.reported_total,
         read: run.read,
         rejected: run.rejected,

@@ -382,16 +382,26 @@ fn kinds_are_listed_with_their_arguments() {
     assert_eq!(
         ids,
         [
+            "ACCESS",
             "ACCOUNTS",
+            "DORMANT_ACCOUNTS",
+            "ENTITLEMENTS",
             "IDENTITIES",
             "IDENTITIES_DETAILS",
             "IDENTITY_PROFILE_IDENTITY_ERROR",
+            "LEAVERS_WITH_ACCESS",
+            "MACHINE_ACCOUNTS",
+            "MANAGER_REVIEW",
             "ORPHAN_IDENTITIES",
+            "PASSWORD_AGE",
+            "PRIVILEGED_ACCESS",
+            "REFUSED_RECORDS",
             "SEARCH_EXPORT",
-            "UNCORRELATED_ACCOUNTS"
+            "SOURCE_FRESHNESS",
+            "UNCORRELATED_ACCOUNTS",
         ]
     );
-    assert_eq!(kinds[0]["arguments"][0]["name"], "application");
+    assert_eq!(kinds[1]["arguments"][0]["name"], "application");
     assert!(!data.exists());
 }
 

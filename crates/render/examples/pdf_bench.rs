@@ -121,6 +121,7 @@ fn cover(rows: u64) -> Cover {
             version: 1,
             digest: String::new(),
             built_in: false,
+            norms: Vec::new(),
         },
         tenant: "bench".to_owned(),
         requester: CoverRequester {

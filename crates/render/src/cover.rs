@@ -52,7 +52,11 @@ pub(crate) fn request(cover: &Cover) -> Vec<(String, String)> {
         ("Completed", second(cover.completed)),
         ("Program", format!("Muster {}", cover.product_version)),
     ];
-    pairs.map(|(name, value)| (name.to_owned(), value)).to_vec()
+    let mut pairs = pairs.map(|(name, value)| (name.to_owned(), value)).to_vec();
+    if !report.norms.is_empty() {
+        pairs.insert(1, ("Serves".to_owned(), report.norms.join(", ")));
+    }
+    pairs
 }
 
 /// The arguments, as names and values.

@@ -166,7 +166,9 @@ impl Arguments {
     pub fn text(&self, name: &str) -> Option<&str> {
         match self.0.get(name) {
             Some(ArgumentValue::Text(text)) => Some(text),
-            Some(ArgumentValue::Boolean(_) | ArgumentValue::Texts(_)) | None => None,
+            Some(ArgumentValue::Boolean(_) | ArgumentValue::Number(_) | ArgumentValue::Texts(_)) | None => {
+                None
+            }
         }
     }
 
@@ -174,7 +176,9 @@ impl Arguments {
     pub fn texts(&self, name: &str) -> Option<&[String]> {
         match self.0.get(name) {
             Some(ArgumentValue::Texts(texts)) => Some(texts),
-            Some(ArgumentValue::Boolean(_) | ArgumentValue::Text(_)) | None => None,
+            Some(ArgumentValue::Boolean(_) | ArgumentValue::Number(_) | ArgumentValue::Text(_)) | None => {
+                None
+            }
         }
     }
 
@@ -284,6 +288,32 @@ fn check_value(spec: &ArgumentSpec, value: &RawValue) -> Result<Option<ArgumentV
         (ArgumentKind::Boolean, RawValue::Text(text)) if text.eq_ignore_ascii_case("false") => {
             Ok(Some(ArgumentValue::Boolean(false)))
         }
+        // Forms and command lines give texts.
+        (ArgumentKind::Integer { min, max }, RawValue::Number(text) | RawValue::Text(text)) => {
+            let number = text.trim().parse::<i64>().ok().filter(|number| (min..=max).contains(&number));
+            let number = number.ok_or_else(|| {
+                Error::invalid(format!(
+                    "argument {:?} is {}: expected {}",
+                    spec.name,
+                    shown(text),
+                    spec.kind.expectation()
+                ))
+            })?;
+            Ok(Some(ArgumentValue::Number(number)))
+        }
+        (ArgumentKind::Date, RawValue::Text(text)) => {
+            let is_shaped = text.len() == 10;
+            let day = chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().filter(|_| is_shaped);
+            let day = day.ok_or_else(|| {
+                Error::invalid(format!(
+                    "argument {:?} is {}: expected {}",
+                    spec.name,
+                    shown(text),
+                    spec.kind.expectation()
+                ))
+            })?;
+            Ok(Some(ArgumentValue::Text(day.to_string())))
+        }
         (
             ArgumentKind::Text
             | ArgumentKind::SourceId
@@ -384,184 +414,4 @@ fn names<'a>(texts: impl Iterator<Item = &'a str>) -> Option<ArgumentValue> {
 }
 
 #[cfg(test)]
-mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-    use super::*;
-
-    fn spec(name: &str, kind: ArgumentKind, required: bool) -> ArgumentSpec {
-        ArgumentSpec { name: name.into(), kind, required, default: None, meaning: String::new() }
-    }
-
-    fn raw<const N: usize>(pairs: [(&str, RawValue); N]) -> RawArguments {
-        pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
-    }
-
-    #[test]
-    fn names_that_change_nothing_are_ignored_and_nulls_are_absent() {
-        let specs = [spec("correlatedOnly", ArgumentKind::Boolean, false)];
-        let given = raw([("s3Bucket", RawValue::Text("x".into())), ("correlatedOnly", RawValue::Null)]);
-        assert_eq!(Arguments::check(&specs, &given).unwrap().canonical(), "{}");
-        for unknown in [UnknownNames::Warn, UnknownNames::Refuse] {
-            assert_eq!(check_names(&specs, &given, unknown).unwrap(), []);
-        }
-    }
-
-    #[test]
-    fn a_name_that_does_not_exist_is_told_with_the_nearest() {
-        let specs = [spec("correlatedOnly", ArgumentKind::Boolean, false)];
-        for (name, near) in [
-            ("correlatedonly", ": the nearest name is \"correlatedOnly\""),
-            ("includeNested", ""),
-            ("s3bucket", ""),
-        ] {
-            let given = raw([(name, RawValue::Boolean(true))]);
-            let messages = check_names(&specs, &given, UnknownNames::Warn).unwrap();
-            let text = format!("argument {name:?} does not exist and was left out{near}");
-            assert_eq!(messages, [Message::warn("argument_unknown", text)]);
-            let error = check_names(&specs, &given, UnknownNames::Refuse).unwrap_err();
-            let text = format!("argument {name:?} does not exist{near}; expected some of correlatedOnly");
-            assert_eq!(error.message, text);
-        }
-    }
-
-    #[test]
-    fn what_would_narrow_a_report_is_refused_unless_it_says_nothing() {
-        let specs = [spec("query", ArgumentKind::Query, true)];
-        let text = |text: &str| RawValue::Text(text.into());
-        let with_member = |name: &str, value: RawValue| {
-            raw([("query", RawValue::Object(raw([("query", text("a:b")), (name, value)])))])
-        };
-        let list = RawValue::List(vec![text("name")]);
-        let object = RawValue::Object(raw([("type", text("access"))]));
-        for given in [
-            with_member("fields", list.clone()),
-            with_member("innerHit", object.clone()),
-            with_member("timeZone", text("Europe/London")),
-            raw([("filters", object)]),
-            raw([("correlatedOnly", RawValue::Boolean(true))]),
-            raw([("searchAfter", list)]),
-        ] {
-            for unknown in [UnknownNames::Warn, UnknownNames::Refuse] {
-                let error = check_names(&specs, &given, unknown).unwrap_err();
-                assert!(error.message.contains("would change which rows are reported"), "{given:?}");
-            }
-        }
-        for given in [
-            with_member("fields", RawValue::List(Vec::new())),
-            with_member("innerHit", RawValue::Null),
-            raw([("filters", RawValue::Object(RawArguments::new()))]),
-            raw([("correlatedOnly", RawValue::Boolean(false))]),
-            with_member("timeZone", text("UTC")),
-        ] {
-            assert_eq!(check_names(&specs, &given, UnknownNames::Warn).unwrap(), [], "{given:?}");
-        }
-        let other = with_member("fuzziness", text("2"));
-        let messages = check_names(&specs, &other, UnknownNames::Warn).unwrap();
-        assert_eq!(messages[0].text, "argument \"query.fuzziness\" does not exist and was left out");
-    }
-
-    #[test]
-    fn a_missing_argument_is_named() {
-        let specs = [spec("application", ArgumentKind::SourceId, true)];
-        let error = Arguments::check(&specs, &raw([])).unwrap_err();
-        assert_eq!(
-            error.message,
-            "argument \"application\" is missing: expected the id of a source, as a text"
-        );
-    }
-
-    #[test]
-    fn a_wrong_shape_is_named() {
-        let specs = [spec("correlatedOnly", ArgumentKind::Boolean, false)];
-        let error =
-            Arguments::check(&specs, &raw([("correlatedOnly", RawValue::Number("1".into()))])).unwrap_err();
-        assert_eq!(error.message, "argument \"correlatedOnly\" is a number: expected true or false");
-    }
-
-    #[test]
-    fn both_shapes_of_query_are_one() {
-        let specs = [spec("query", ArgumentKind::Query, true)];
-        let plain = raw([("query", RawValue::Text("a:b".into()))]);
-        let wrapped = raw([("query", RawValue::Object(raw([("query", RawValue::Text("a:b".into()))])))]);
-        assert_eq!(Arguments::check(&specs, &plain).unwrap(), Arguments::check(&specs, &wrapped).unwrap());
-    }
-
-    #[test]
-    fn a_set_argument_ignores_order_and_repetition() {
-        let kind = ArgumentKind::Texts { allowed: vec!["CSV".into(), "PDF".into()] };
-        let specs = [spec("selectedFormats", kind, false)];
-        let list = |items: &[&str]| {
-            raw([(
-                "selectedFormats",
-                RawValue::List(items.iter().map(|i| RawValue::Text((*i).into())).collect()),
-            )])
-        };
-        assert_eq!(
-            Arguments::check(&specs, &list(&["PDF", "CSV", "PDF"])).unwrap(),
-            Arguments::check(&specs, &list(&["CSV", "PDF"])).unwrap()
-        );
-        let error = Arguments::check(&specs, &list(&["CSV", "XLS"])).unwrap_err();
-        assert_eq!(
-            error.message,
-            "argument \"selectedFormats\", item 1, is \"XLS\": expected one of CSV, PDF"
-        );
-        let error = Arguments::check(&specs, &list(&[&"x".repeat(1_000)])).unwrap_err();
-        let cut = "x".repeat(80);
-        assert_eq!(
-            error.message,
-            format!("argument \"selectedFormats\", item 0, is \"{cut}\"...: expected one of CSV, PDF")
-        );
-    }
-
-    #[test]
-    fn names_come_as_one_text_or_as_a_list() {
-        let specs = [spec("columns", ArgumentKind::Names, false)];
-        let list = RawValue::List(vec![RawValue::Text("id".into()), RawValue::Text("access.spread".into())]);
-        for (value, canonical) in [
-            (RawValue::Text(" id , access.spread,".into()), r#"{"columns":"id,access.spread"}"#),
-            (list, r#"{"columns":"id,access.spread"}"#),
-            (RawValue::Text(" , ".into()), "{}"),
-            (RawValue::List(Vec::new()), "{}"),
-        ] {
-            assert_eq!(Arguments::check(&specs, &raw([("columns", value)])).unwrap().canonical(), canonical);
-        }
-        let error =
-            Arguments::check(&specs, &raw([("columns", RawValue::List(vec![RawValue::Null]))])).unwrap_err();
-        assert!(error.message.contains("columns"), "{}", error.message);
-    }
-
-    #[test]
-    fn lists_have_a_bound() {
-        let texts = |count: usize, text: &str| RawValue::List(vec![RawValue::Text(text.to_owned()); count]);
-        let sort = [spec("sort", ArgumentKind::Texts { allowed: Vec::new() }, false)];
-        let columns = [spec("columns", ArgumentKind::Names, false)];
-        let check = |specs: &[ArgumentSpec; 1], value: RawValue| {
-            let name = specs[0].name.clone();
-            Arguments::check(specs, &RawArguments::from([(name, value)])).map_err(|error| error.message)
-        };
-        assert!(check(&sort, texts(500, "name")).is_ok() && check(&columns, texts(500, "name")).is_ok());
-        assert_eq!(
-            check(&sort, texts(501, "name")).unwrap_err(),
-            "argument \"sort\" has 501 items: expected at most 500"
-        );
-        for value in [texts(501, "a"), RawValue::Text(vec!["a"; 501].join(","))] {
-            assert_eq!(
-                check(&columns, value).unwrap_err(),
-                "argument \"columns\" has 501 items: expected at most 500"
-            );
-        }
-        assert_eq!(
-            check(&sort, texts(2, &"x".repeat(20_000))).unwrap_err(),
-            "argument \"sort\" has 40000 bytes in its items: expected at most 32768"
-        );
-    }
-
-    #[test]
-    fn canonical_text_reads_back() {
-        let specs = [spec("application", ArgumentKind::SourceId, true)];
-        let checked =
-            Arguments::check(&specs, &raw([("application", RawValue::Text("ab\"c".into()))])).unwrap();
-        assert_eq!(checked.canonical(), r#"{"application":"ab\"c"}"#);
-        assert_eq!(Arguments::from_canonical(&checked.canonical()).unwrap(), checked);
-    }
-}
+mod tests;

@@ -24,6 +24,9 @@ pub struct CoverReport {
     pub digest: String,
     /// Whether it is one of the built-in reports.
     pub built_in: bool,
+    /// The rules that it serves; left out where there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub norms: Vec<String>,
 }
 
 /// Who asked.

@@ -2,7 +2,7 @@
 //!
 //! The built-in definitions are in this crate's `definitions` folder; an administrator adds
 //! files of the same form. Query texts are opaque here: the engine plans them over a snapshot,
-//! with each argument as the placeholder `$name`.
+//! with each argument as the placeholder `$name`, and the time of the snapshot as `$snapshotTime`.
 
 use crate::arguments::{ArgumentKind, ArgumentSpec, Arguments, RawArguments, UnknownNames, check_names};
 use crate::definition_fault::DefinitionFault;
@@ -96,7 +96,7 @@ pub struct ChartSpec {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReportDefinition {
-    /// The id it is started by; for a built-in report the published kind.
+    /// The id it is started by; for a published report its kind.
     pub id: ReportId,
     /// Grows with every change of columns, order or meaning.
     pub version: u32,
@@ -104,6 +104,9 @@ pub struct ReportDefinition {
     pub name: String,
     /// One sentence (`description`).
     pub description: String,
+    /// The rules that it serves, such as `PCI DSS 8.2.6`.
+    #[serde(default)]
+    pub norms: Vec<String>,
     /// `parentName`, where the published service has one.
     #[serde(default)]
     pub parent: Option<String>,
@@ -225,6 +228,11 @@ impl ReportDefinition {
         {
             refuse("id", format!("id is {:?}: expected letters, digits, _ and -", self.id.as_str()));
         }
+        if definition.arguments.iter().any(|argument| argument.name == SNAPSHOT_TIME) {
+            return refuse(format!(
+                "an argument has the name {SNAPSHOT_TIME:?}, which is that of the snapshot's time"
+            ));
+        }
         let mut seen = std::collections::BTreeSet::new();
         for column in &self.columns {
             if !seen.insert(&column.name) {
@@ -245,6 +253,16 @@ impl ReportDefinition {
             );
         }
         faults
+    }
+
+    /// The texts of all queries, each with what it is for.
+    pub fn queries(&self) -> impl Iterator<Item = (&str, &str)> {
+        let own = [("query", self.query.as_str()), ("population", self.population.as_str())];
+        let exclusions =
+            self.exclusions.iter().map(|exclusion| (exclusion.reason.as_str(), exclusion.query.as_str()));
+        let subtotals = self.subtotals.iter().map(|subtotal| (subtotal.by.as_str(), subtotal.query.as_str()));
+        let charts = self.charts.iter().map(|chart| (chart.title.as_str(), chart.query.as_str()));
+        own.into_iter().chain(exclusions).chain(subtotals).chain(charts)
     }
 
     /// The argument that is a search query, if there is one.
@@ -311,6 +329,9 @@ pub static COMMON_ARGUMENTS: LazyLock<[ArgumentSpec; 5]> = LazyLock::new(|| {
     ]
 });
 
+/// The placeholder in queries that stands for the time of the snapshot: no argument has this name.
+pub const SNAPSHOT_TIME: &str = "snapshotTime";
+
 /// Name of the argument that chooses among the formats of a report.
 pub const SELECTED_FORMATS: &str = "selectedFormats";
 /// Name of the argument that asks for further formats.
@@ -330,7 +351,7 @@ pub struct Catalogue {
     kept: Arc<RwLock<BTreeMap<ReportId, Arc<ReportDefinition>>>>,
 }
 
-const BUILT_IN: [(&str, &str); 7] = [
+const BUILT_IN: [(&str, &str); 17] = [
     ("accounts.toml", include_str!("../definitions/accounts.toml")),
     ("identities.toml", include_str!("../definitions/identities.toml")),
     ("identities_details.toml", include_str!("../definitions/identities_details.toml")),
@@ -338,6 +359,17 @@ const BUILT_IN: [(&str, &str); 7] = [
     ("orphan_identities.toml", include_str!("../definitions/orphan_identities.toml")),
     ("search_export.toml", include_str!("../definitions/search_export.toml")),
     ("uncorrelated_accounts.toml", include_str!("../definitions/uncorrelated_accounts.toml")),
+    // Ours: no published kind.
+    ("access.toml", include_str!("../definitions/access.toml")),
+    ("dormant_accounts.toml", include_str!("../definitions/dormant_accounts.toml")),
+    ("entitlements.toml", include_str!("../definitions/entitlements.toml")),
+    ("leavers_with_access.toml", include_str!("../definitions/leavers_with_access.toml")),
+    ("machine_accounts.toml", include_str!("../definitions/machine_accounts.toml")),
+    ("manager_review.toml", include_str!("../definitions/manager_review.toml")),
+    ("password_age.toml", include_str!("../definitions/password_age.toml")),
+    ("privileged_access.toml", include_str!("../definitions/privileged_access.toml")),
+    ("refused_records.toml", include_str!("../definitions/refused_records.toml")),
+    ("source_freshness.toml", include_str!("../definitions/source_freshness.toml")),
 ];
 
 impl ReportDefinition {

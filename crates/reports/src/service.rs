@@ -562,6 +562,13 @@ impl Reports {
                     ),
                 ));
             }
+            // The published reports do not show these values otherwise than as the source has them.
+            if definition.kind.is_none() {
+                let refused = source.refused_values.iter();
+                messages.extend(refused.map(|refused| {
+                    Message::warn("value_refused", format!("source {:?}: {refused}", source.name))
+                }));
+            }
             if now - source.ended > self.limits.stale_after {
                 messages.push(Message::warn(
                     "source_stale",

@@ -82,6 +82,9 @@ pub struct SourceRun {
     /// What a reader must know though nothing failed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
+    /// Which values of typed columns of its records could not be read, one text for each column.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refused_values: Vec<String>,
     /// The types of search documents that it gave, by the names of their indices.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub documents: Vec<String>,

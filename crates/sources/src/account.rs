@@ -368,6 +368,7 @@ impl AccountSink {
             bytes: self.bytes,
             schema,
             warnings: self.warnings,
+            refused_values: Vec::new(),
             as_of,
             changes_only: self.changes_only,
             // A record that was rejected must be told of again, though it does not change.

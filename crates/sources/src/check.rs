@@ -94,6 +94,7 @@ pub fn check_source(
     let rejected = summary.rejected + duplicates.refused();
     let accepted = summary.read.saturating_sub(rejected);
     let mut warnings = summary.warnings;
+    warnings.extend(summary.refused_values);
     // Accounts whose records were refused are there too.
     let named = if duplicates.is_partial() { accepted } else { duplicates.accounts() };
     if duplicates.is_partial() && !merge_rows {

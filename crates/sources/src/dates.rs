@@ -89,7 +89,7 @@ pub fn not_to_come(date: DateTime<Utc>, now: DateTime<Utc>) -> Option<DateTime<U
 }
 
 /// The last moment of a day, as a clock gives it.
-fn end_of(day: NaiveDate) -> Option<DateTime<Utc>> {
+pub(crate) fn end_of(day: NaiveDate) -> Option<DateTime<Utc>> {
     day.and_hms_milli_opt(23, 59, 59, 999).map(|end| end.and_utc())
 }
 
@@ -199,7 +199,7 @@ fn moment(text: &str) -> Option<DateTime<Utc>> {
 }
 
 /// A date as `2026-03-31` or `20260331`, in no other form.
-fn day(text: &str) -> Option<NaiveDate> {
+pub(crate) fn day(text: &str) -> Option<NaiveDate> {
     let is_short = text.len() == 8;
     let is_shaped = text.bytes().enumerate().all(|(at, byte)| match at {
         4 | 7 if !is_short => byte == b'-',
@@ -212,7 +212,7 @@ fn day(text: &str) -> Option<NaiveDate> {
 }
 
 /// A time of the day in UTC, with or without a `Z`: `12:00:00`, `120000Z`.
-fn time_of_day(text: &str) -> Option<NaiveTime> {
+pub(crate) fn time_of_day(text: &str) -> Option<NaiveTime> {
     let text = text.strip_suffix('Z').unwrap_or(text);
     let format = if text.contains(':') { "%H:%M:%S%.f" } else { "%H%M%S" };
     NaiveTime::parse_from_str(text, format).ok()

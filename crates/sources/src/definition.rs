@@ -22,6 +22,7 @@ pub use template::{Template, TemplatePart};
 pub use transform::Transform;
 pub use unmapped::unmapped_identity_attributes;
 
+use crate::columns::{AccountColumns, ProfileDates};
 use crate::kinds::ReaderSettings;
 use crate::limit::Limit;
 use crate::named_columns::NamedColumns;
@@ -74,6 +75,9 @@ pub struct SourceDefinition {
     /// Attributes that are never kept, in addition to those whose names say that they hold passwords.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub never_kept: Vec<String>,
+    /// Which attributes hold what the program knows of accounts in its own types, `[account.columns]` in a file.
+    #[serde(default, skip_serializing_if = "AccountColumns::is_empty")]
+    pub columns: AccountColumns,
 }
 
 fn default_refused_max_percent() -> u8 {
@@ -99,6 +103,9 @@ pub struct ProfileDefinition {
     /// How the manager is found.
     #[serde(default)]
     pub manager: ManagerDefinition,
+    /// Which attributes hold the dates of a person's employment.
+    #[serde(default, skip_serializing_if = "ProfileDates::is_empty")]
+    pub dates: ProfileDates,
 }
 
 /// Which of several records of one person on the profile's source decides: by state, then by date, then the one with
@@ -303,7 +310,17 @@ impl SourceDefinition {
         if let Some(lifecycle) = &self.lifecycle {
             named.push(("lifecycle.attribute".to_owned(), lifecycle.attribute.as_str()));
         }
+        let columns = self.columns.named().into_iter();
+        named.extend(columns.map(|(key, name)| (format!("account.columns.{key}"), name)));
+        let dates = self.profile.iter().flat_map(|profile| profile.dates.named());
+        named.extend(dates.map(|(key, name)| (format!("profile.dates.{key}"), name)));
         named
+    }
+
+    /// The columns of `[account.columns]`, with those of the preset that it names, or that its kind of source implies.
+    #[must_use]
+    pub fn account_columns(&self) -> AccountColumns {
+        self.columns.resolved(self.reader.settings().preset())
     }
 
     /// What the definition says about the names of the input's columns.

@@ -17,6 +17,7 @@
 
 mod account;
 mod check;
+mod columns;
 mod dates;
 pub mod definition;
 pub mod documents;
@@ -43,6 +44,10 @@ mod total;
 
 pub use account::{AccountSettings, FlagCondition};
 pub use check::{SourceCheck, check_source};
+pub use columns::{
+    AccountColumns, AccountKind, GroundsColumn, KindColumn, Preset, ProfileDates, TextColumn, TimeColumn,
+    TimeFormat, TypedAccount, TypedPerson,
+};
 pub use dates::{DatePlace, not_to_come};
 pub use definition::{
     AttributeMapping, CorrelationRule, DefinitionError, IdentityStatus, LifecycleDefinition,

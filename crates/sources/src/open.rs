@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::columns::TypedReader;
 use crate::definition::SourceDefinition;
 use crate::documents::DocumentReader;
 use crate::reader::{ReadError, RecordReader};
@@ -40,7 +41,10 @@ pub fn open_source_after(
 ) -> Result<Box<dyn RecordReader>, ReadError> {
     let total = definition.total.as_ref();
     let opening = Opening { base_dir, environment, total, cursor };
-    let reader = definition.reader.settings().open(definition.named_columns(), &opening)?;
+    let settings = definition.reader.settings();
+    let reader = settings.open(definition.named_columns(), &opening)?;
+    let dates = definition.profile.as_ref().map(|profile| profile.dates.clone()).unwrap_or_default();
+    let reader = TypedReader::around(reader, definition.account_columns(), dates, settings.counts());
     Ok(match total {
         Some(total) => Totalled::new(reader, total, &definition.name, base_dir),
         None => reader,

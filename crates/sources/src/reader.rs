@@ -62,6 +62,9 @@ pub struct ReadSummary {
     pub schema: Vec<String>,
     /// What the reader of a report must know though nothing failed, such as a listed column that is missing.
     pub warnings: Vec<String>,
+    /// Values of typed columns (`[account.columns]`, `[profile.dates]`) that could not be read: how many of each column,
+    /// where the first is, and what was expected. Their records were given, without these values.
+    pub refused_values: Vec<String>,
     /// The time that the data is of, where the definition says that it carries one.
     pub as_of: Option<DateTime<Utc>>,
     /// Only records that changed since the read that `cursor` came from were given, and every account that is there

@@ -5,6 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::account::AccountSettings;
+use crate::columns::Preset;
 use crate::dates::DatePlace;
 use crate::documents::DocumentReader;
 use crate::named_columns::NamedColumns;
@@ -65,6 +66,11 @@ pub(crate) trait SourceSettings {
     /// Attributes that must be among the listed ones, with their keys.
     fn marked(&self) -> Vec<(String, &str)> {
         self.account().map_or_else(Vec::new, AccountSettings::marked)
+    }
+
+    /// Whose attributes the accounts have, where the settings say it.
+    fn preset(&self) -> Option<Preset> {
+        None
     }
 
     /// Whether a name is that of an attribute in addition to the listed ones.

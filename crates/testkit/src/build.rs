@@ -169,6 +169,7 @@ pub fn source_run(id: &str, name: &str, authoritative: bool, ended: DateTime<Utc
         cursor: None,
         warnings: Vec::new(),
         documents: Vec::new(),
+        refused_values: Vec::new(),
         settings_digest: None,
     }
 }

@@ -10,8 +10,8 @@ use utoipa::ToSchema;
 pub struct ArgumentDescription {
     /// The name in a request.
     pub name: String,
-    /// What it holds, for programs: `boolean`, `text`, `source_id`, `authoritative_source_id`, `source_name`, `query`,
-    /// `names` (a text with commas) or `texts` (a list).
+    /// What it holds, for programs: `boolean`, `integer`, `date` (a text such as `2026-03-31`), `text`, `source_id`,
+    /// `authoritative_source_id`, `source_name`, `query`, `names` (a text with commas) or `texts` (a list).
     #[serde(rename = "type", default)]
     pub kind: String,
     /// What it holds, for people.
@@ -42,7 +42,7 @@ pub struct ColumnDescription {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ReportDescription {
-    /// The definition id; for a built-in report its `reportType`.
+    /// The definition id; for a published report its `reportType`.
     pub id: String,
     /// Grows with every change of columns, order or meaning.
     pub version: u32,
@@ -50,8 +50,11 @@ pub struct ReportDescription {
     pub name: String,
     /// What it says, in one sentence.
     pub description: String,
-    /// Whether it is one of the published kinds.
+    /// Whether the program brings it: it is one of the published kinds, or one of the program's own.
     pub built_in: bool,
+    /// The rules that it serves, such as `PCI DSS 8.2.6`.
+    #[serde(default)]
+    pub norms: Vec<String>,
     /// What one row is.
     pub row: String,
     /// SHA-256 of the definition, 64 hex digits.

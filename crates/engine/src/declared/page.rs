@@ -12,7 +12,9 @@ const HEAD: &str = "\
 A snapshot consists of these tables. The queries of a report read them, and [snapshots.md](snapshots.md) says how other \
 programs do. Any column may be null. Write a name with capital letters in quotation marks: `\"displayName\"`. For a column of \
 attributes, `attribute_first(attributes, 'city')` returns the first value of an attribute, `attribute(attributes, 'city')` all \
-its values as a list, and `attribute_text(attributes, 'city')` all its values in one text, as in cells of a report.
+its values as a list, and `attribute_text(attributes, 'city')` all its values in one text, as in cells of a report. `$NAME` stands \
+for the argument of that name, null if it is absent, and `$snapshotTime` for the time of the snapshot. Count days back from that, so \
+that the same snapshot and arguments give the same rows.
 
 A caller whose credential is limited to some sources sees the rows in view only. Reports for such a caller read and count no \
 other rows.

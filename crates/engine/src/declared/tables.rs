@@ -311,6 +311,81 @@ const ACCOUNT_COLUMNS: &[Column] = &[
         None,
         "Since when it is missing but kept because too many accounts were missing at once; null otherwise.",
     ),
+    column(
+        "last_used",
+        Time,
+        ByItself,
+        None,
+        "When it was last used, as its source says; null if that is unknown. A source may record a use late: \
+         `lastLogonTimestamp` of Active Directory is 9 to 14 days behind.",
+    ),
+    column(
+        "last_used_latest",
+        Time,
+        ByItself,
+        None,
+        "The latest time at which that use can have been: `last_used` and the days by which its source may record a use late.",
+    ),
+    column(
+        "password_set",
+        Time,
+        ByItself,
+        None,
+        "When its password was last set; null if that is unknown, or if it must be changed at the next use.",
+    ),
+    column("expires", Time, ByItself, None, "When it ends by itself; null if that is unknown or never."),
+    column(
+        "never_expires",
+        Flag,
+        ByItself,
+        None,
+        "Whether its source says that it never ends by itself; null if its source does not say.",
+    ),
+    column(
+        "kind",
+        Text,
+        ByItself,
+        None,
+        "Who uses it: `human` (one person), `shared` (several), `service` (a program) or `agent` (a program that acts by its own \
+         decisions); null if that is unknown.",
+    ),
+    column(
+        "owner",
+        Text,
+        ByItself,
+        None,
+        "Who is responsible for it, as its source writes it; null if that is unknown.",
+    ),
+    column(
+        "privileged_by",
+        Texts,
+        ByItself,
+        None,
+        "The values of its attributes that make it privileged, such as names of groups, as the source's definition says.",
+    ),
+    column(
+        "unreadable",
+        Texts,
+        ByItself,
+        None,
+        "The columns from `last_used` on whose values in the source cannot be read; they are null.",
+    ),
+    column(
+        "access_ended",
+        Time,
+        Follows,
+        None,
+        "When a refresh found that it can no longer be used, because it is disabled or missing from its source; null while it \
+         can be used.",
+    ),
+    column(
+        "access_seen",
+        Time,
+        Follows,
+        None,
+        "Time of the last snapshot before `access_ended` for which its source was read completely and in which it could be \
+         used: it ended after that. Null if it could be used in no snapshot.",
+    ),
 ];
 
 const IDENTITY_COLUMNS: &[Column] = &[
@@ -410,6 +485,28 @@ const IDENTITY_COLUMNS: &[Column] = &[
     column("digest", Text, ByItself, None, "Digest of its content, by which a refresh sees that it changed."),
     column("created", Time, ByItself, None, "When a refresh first made it."),
     column("modified", Time, ByItself, None, "When a refresh last found its content changed."),
+    column("starts", Time, ByItself, None, "When the person's employment begins; null if that is unknown."),
+    column(
+        "ends",
+        Time,
+        ByItself,
+        None,
+        "When it ends by contract, the last moment of its last day; null if that is unknown or not agreed.",
+    ),
+    column(
+        "left_on",
+        Time,
+        ByItself,
+        None,
+        "When the person left; null if that is unknown or has not happened.",
+    ),
+    column(
+        "unreadable",
+        Texts,
+        ByItself,
+        None,
+        "Which of the last three have a value in the source that cannot be read; they are null.",
+    ),
 ];
 
 const ERROR_COLUMNS: &[Column] = &[

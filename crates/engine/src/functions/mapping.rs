@@ -8,8 +8,11 @@
 //! - `status`: the meaning of the lifecycle state;
 //! - `unmapped`: the lifecycle value if its meaning is unknown;
 //! - `place` and `newest`: which record of a person is preferred. The lowest `place` is first, then the newest
-//!   `newest`.
+//!   `newest`;
+//! - `starts`, `ends`, `left_on` and `unreadable`: the dates of the person's employment (`[profile.dates]`), and which of
+//!   them cannot be read.
 
+use super::columns::{Lists, Times, time_type};
 use super::{AttributesColumn, attributes_type, texts_type};
 use chrono::{DateTime, Utc};
 use datafusion::arrow::array::{
@@ -28,7 +31,18 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 /// The fields of the result, in order.
-const MAPPED_FIELDS: [&str; 6] = ["attributes", "failures", "status", "unmapped", "place", "newest"];
+const MAPPED_FIELDS: [&str; 10] = [
+    "attributes",
+    "failures",
+    "status",
+    "unmapped",
+    "place",
+    "newest",
+    "starts",
+    "ends",
+    "left_on",
+    "unreadable",
+];
 
 /// The identity attribute that holds the lifecycle state.
 pub(crate) fn lifecycle_attribute() -> &'static str {
@@ -112,6 +126,10 @@ impl MappingFunction {
             DataType::Utf8,
             DataType::Int64,
             DataType::Int64,
+            time_type(),
+            time_type(),
+            time_type(),
+            texts_type(),
         ];
         MAPPED_FIELDS.iter().zip(types).map(|(name, data_type)| Field::new(*name, data_type, true)).collect()
     }
@@ -150,6 +168,7 @@ impl ProfileMapping {
         let mut failures = ListBuilder::new(StringBuilder::new()).with_field(item);
         let (mut statuses, mut unmapped) = (StringBuilder::new(), StringBuilder::new());
         let (mut places, mut newest) = (Int64Builder::new(), Int64Builder::new());
+        let (mut dates, mut unreadable) = (<[Times; 3]>::default(), Lists::default());
         for row in 0..rows {
             let first = |name: &str| column.entry(row, name).and_then(|entry| column.texts(entry).next());
             let mut names: [Option<String>; 4] = [None, None, None, None];
@@ -185,10 +204,14 @@ impl ProfileMapping {
             newest.append_option(self.profile.prefer.newest.as_deref().and_then(first).and_then(moment));
             statuses.append_option(life.status.map(IdentityStatus::as_str));
             unmapped.append_option(life.unmapped);
+            let person = self.profile.dates.read(&|name: &str| column.values_like(row, name));
+            let times = [person.starts, person.ends, person.left_on];
+            dates.iter_mut().zip(times).for_each(|(column, time)| column.append(time));
+            unreadable.append(person.unreadable);
             mapped.append(true)?;
             failures.append(true);
         }
-        let columns: Vec<ArrayRef> = vec![
+        let mut columns: Vec<ArrayRef> = vec![
             Arc::new(mapped.finish()),
             Arc::new(failures.finish()),
             Arc::new(statuses.finish()),
@@ -196,6 +219,8 @@ impl ProfileMapping {
             Arc::new(places.finish()),
             Arc::new(newest.finish()),
         ];
+        columns.extend(dates.iter_mut().map(Times::finish));
+        columns.push(unreadable.finish());
         Ok(Arc::new(StructArray::try_new(MappingFunction::fields(), columns, None)?))
     }
 }

@@ -4,6 +4,7 @@
 
 mod attributes;
 mod bounded;
+mod columns;
 mod digest;
 mod entitlements;
 mod fixed_time;
@@ -21,6 +22,7 @@ use datafusion::prelude::SessionContext;
 use std::sync::Arc;
 
 pub(crate) use attributes::cell;
+pub(crate) use columns::AccountColumnsFunction;
 pub(crate) use digest::content_digests;
 pub(crate) use entitlements::text_lists;
 pub(crate) use fixed_time::MomentFunction;
@@ -97,6 +99,17 @@ impl AttributesColumn {
 
     fn entry(&self, row: usize, name: &str) -> Option<usize> {
         self.entries(row).find(|at| self.is_entry(*at, name))
+    }
+
+    /// The values of a name: exactly so written, else regardless of ASCII case, as directories compare names.
+    fn values_like(&self, row: usize, name: &str) -> Vec<&str> {
+        let likely = || {
+            let is_it =
+                |at: &usize| self.keys.value(*at).eq_ignore_ascii_case(name) && !self.lists.is_null(*at);
+            self.entries(row).find(is_it)
+        };
+        let found = self.entry(row, name).or_else(likely);
+        found.map_or_else(Vec::new, |entry| self.texts(entry).collect())
     }
 
     fn is_entry(&self, at: usize, name: &str) -> bool {

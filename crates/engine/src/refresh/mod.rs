@@ -170,6 +170,7 @@ async fn refresh(engine: &Engine, mut request: RefreshRequest) -> Result<Refresh
         .sort_by(|a, b| (&a.definition.name, &a.definition.id).cmp(&(&b.definition.name, &b.definition.id)));
     dates::take_asked(&mut request)?;
     let work = Arc::new(work::Work::open(engine, &request.attempt, request.clock.now())?);
+    work.set_columns(&request.sources);
     let mut recompute = incremental::Recompute::of(&request)?;
     if publish::register_previous(engine, &work, request.previous.as_deref()).await? {
         recompute.make_full();

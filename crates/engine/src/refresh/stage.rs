@@ -323,6 +323,7 @@ fn stage_source(
         attributes: previous.as_ref().map(|run| run.attributes.clone()).unwrap_or_default(),
         cursor: previous.and_then(|run| run.cursor),
         warnings: Vec::new(),
+        refused_values: Vec::new(),
         documents: Vec::new(),
         settings_digest: Some(settings_digest(input)?),
     };
@@ -354,6 +355,7 @@ fn stage_source(
                 run.documents = files.documents.iter().map(|(of, _)| of.index_name().to_owned()).collect();
             }
             run.warnings = summary.warnings;
+            run.refused_values = summary.refused_values;
             SourceOutcome { run, failure: None, rejections, carried: false }
         }
         Err(StageError::Source(error)) => {

@@ -287,20 +287,25 @@ steps! {
     REJECTED_OF_NOBODY: Read "rejected_of_nobody", Always, "rejected" => "source_id n";
 
     // Accounts to recompute.
+    LAST_READS: Kept "last_reads", Always, "prev_aggregations prev_snapshot_counts" => "source_id last_read";
     WITHOUT_RECORD: Kept "without_record", Always, "prev_read staged_one" => "id";
-    ACCOUNTS_MERGED: View "accounts_merged", Always, "staged_one source_flags prev_read kept_ids without_record" =>
+    ACCOUNTS_MERGED: View "accounts_merged", Always,
+        "staged_one source_flags prev_read kept_ids without_record last_reads" =>
         "id source_id source_name authoritative native_identity {accounts.content} digest created modified dead_since \
-         held_since prev_identity prev_rule prev_link prev_linked_as prev_situation change held_otherwise";
+         held_since access_ended access_seen prev_identity prev_rule prev_link prev_linked_as prev_situation change \
+         held_otherwise";
     ACCOUNTS_NOW_ALL: Kept "accounts_now_all" as "accounts_now", Full, "accounts_merged" =>
         "id source_id source_name authoritative native_identity {accounts.content} digest created modified dead_since \
-         held_since prev_identity prev_rule prev_link prev_linked_as prev_situation change held_otherwise";
+         held_since access_ended access_seen prev_identity prev_rule prev_link prev_linked_as prev_situation change \
+         held_otherwise";
     ACCOUNT_CHANGES_ALL: View "account_changes_all" as "account_changes", Full, "accounts_now" =>
         "id source_id authoritative change changed";
     ACCOUNT_CHANGES: Kept "account_changes", Incremental, "accounts_merged" =>
         "id source_id authoritative change changed";
     ACCOUNTS_NOW: Kept "accounts_now", Incremental, "accounts_merged account_changes" =>
         "id source_id source_name authoritative native_identity {accounts.content} digest created modified dead_since \
-         held_since prev_identity prev_rule prev_link prev_linked_as prev_situation change held_otherwise",
+         held_since access_ended access_seen prev_identity prev_rule prev_link prev_linked_as prev_situation change \
+         held_otherwise",
         redefined: Texts;
     CHANGES_BY_SOURCE: Read "changes_by_source", Always, "account_changes" => "source_id change n";
     AUTHORITATIVE_CHANGES: Read "authoritative_changes", Incremental, "account_changes" => "n";
@@ -313,17 +318,20 @@ steps! {
         "prev_authoritative accounts_now rejected prev_identity_errors" => "id";
     RECALLED: Kept "recalled", Incremental, "prev_accounts source_flags wanted accounts_now" =>
         "id source_id source_name authoritative native_identity {accounts.content} digest created modified dead_since \
-         held_since prev_identity prev_rule prev_link prev_linked_as prev_situation change held_otherwise",
+         held_since access_ended access_seen prev_identity prev_rule prev_link prev_linked_as prev_situation change \
+         held_otherwise",
         identities: Flag;
     ACCOUNTS_NOW_RECALLED: View "accounts_now_recalled" as "accounts_now", Incremental, "accounts_now recalled" =>
         "id source_id source_name authoritative native_identity {accounts.content} digest created modified dead_since \
-         held_since prev_identity prev_rule prev_link prev_linked_as prev_situation change held_otherwise";
+         held_since access_ended access_seen prev_identity prev_rule prev_link prev_linked_as prev_situation change \
+         held_otherwise";
 
     // Identities from authoritative accounts.
     KNOWN_BEFORE: View "known_before" as "known", Always, "prev_identities" => "id uid attributes";
     MAPPED: Kept "mapped", Identities, "accounts_now" =>
         "account_id source_id rank native_identity prev_identity prev_rule account_attributes protected manager \
-         manager_attribute manager_kind manager_means attributes failures status unmapped place newest uid",
+         manager_attribute manager_kind manager_means attributes failures status unmapped place newest \
+         starts ends left_on unreadable uid",
         source: Text rank: Number manager: Text manager_kind: Text manager_means: Text protected: Texts;
     OWNED_BEFORE: Kept "owned_before" as "owned", Identities, "mapped prev_identities" =>
         "account_id identity_id matched_rule";
@@ -421,7 +429,7 @@ steps! {
         "mapped best profiles managers {before} account_counts known" =>
         "id attributes name display_name first_name last_name email manager_id lifecycle_state status profile \
          authoritative_source_id authoritative_source last_authoritative_source correlated protected lost_since account_id \
-         prev_digest created prev_modified account_count manager_name", lifecycle: Text;
+         starts ends left_on unreadable prev_digest created prev_modified account_count manager_name", lifecycle: Text;
     SUBJECTS: Kept "subjects", Identities, "mapped best links profiles" =>
         "account_id source_id rank native_identity uid attributes failures unmapped manager manager_attribute manager_means \
          identity_id display_name profile situation candidates";
@@ -460,10 +468,7 @@ steps! {
     FIRST_MISSING: Read "first_missing", EXCEEDED, "prev_read staged_one kept_ids" => "id", source: Text shown: Number;
 
     // Accounts, and the touched rows.
-    ACCOUNTS_NEXT: Kept "accounts_next", Always, "accounts_now links identities_next" =>
-        "id source_id source_name native_identity {accounts.content} entitlement_count digest identity_id manual_link \
-         linked_as manually_correlated matched_rule situation uncorrelated candidates created modified dead_since \
-         held_since";
+    ACCOUNTS_NEXT: Kept "accounts_next", Always, "accounts_now links identities_next" => "{accounts.all}";
     LOST_LINKS: Read "lost_links", Always, "prev_accounts source_flags accounts_next" => "source_id linked lost";
     LOST_OF_NOW: Read "lost_of_now", Incremental, "prev_of_now accounts_next source_flags" => "source_id lost";
     ACCOUNTS_TOUCHED: Kept "accounts_touched", Incremental, "accounts_next prev_of_now" =>

@@ -3,10 +3,11 @@
 //!
 //! In a query, `refresh_time()` is the time of the refresh and `no_time()` is null.
 
+use super::SourceInput;
 use super::incremental::Recompute;
 use super::steps::{Step, StepKind, Words};
 use crate::error::{EngineError, Result};
-use crate::functions::MomentFunction;
+use crate::functions::{AccountColumnsFunction, MomentFunction};
 use crate::order::Ordered;
 use crate::query::{self, Value, Values};
 use crate::session::{Engine, within_memory};
@@ -71,6 +72,13 @@ impl Work {
     pub(super) fn set_time(&self, time: DateTime<Utc>) {
         let function = MomentFunction::new("refresh_time", Some(time.timestamp_micros()));
         self.context.register_udf(ScalarUDF::from(function));
+    }
+
+    /// Registers `account_columns`, which reads attributes as these sources define it.
+    pub(super) fn set_columns(&self, sources: &[SourceInput]) {
+        let columns =
+            sources.iter().map(|input| (input.definition.id.clone(), input.definition.account_columns()));
+        self.context.register_udf(ScalarUDF::from(AccountColumnsFunction::new(columns)));
     }
 
     pub(super) fn dir(&self) -> &Path {

@@ -51,7 +51,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 const FOLDER: &str = "tests/engine/cases";
 
 /// The accounts that are in their sources, with the names of their identities.
-const LIVE_ACCOUNTS: &str = "CREATE VIEW live_accounts AS SELECT a.*, i.name AS owner \
+const LIVE_ACCOUNTS: &str = "CREATE VIEW live_accounts AS SELECT a.* EXCEPT (owner), i.name AS owner \
     FROM accounts a LEFT JOIN identities i ON i.id = a.identity_id WHERE a.dead_since IS NULL";
 
 /// Both installations of a case.

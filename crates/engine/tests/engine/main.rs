@@ -13,6 +13,7 @@ mod incremental;
 mod installation;
 mod losses;
 mod order;
+mod own_reports;
 mod properties;
 mod records_of_one_person;
 mod refresh;

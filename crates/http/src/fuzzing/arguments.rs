@@ -68,6 +68,7 @@ fn check_reason(reason: &str) {
 fn as_given(checked: &Arguments) -> Value {
     let value = |value: &ArgumentValue| match value {
         ArgumentValue::Boolean(flag) => Value::Bool(*flag),
+        ArgumentValue::Number(number) => Value::from(*number),
         ArgumentValue::Text(text) => Value::String(text.clone()),
         ArgumentValue::Texts(texts) => texts.iter().cloned().collect(),
     };

@@ -16,6 +16,8 @@ fn argument(spec: &ArgumentSpec) -> ArgumentDescription {
         ArgumentKind::Texts { allowed } if !allowed.is_empty() => Some(allowed.clone()),
         ArgumentKind::Texts { .. }
         | ArgumentKind::Boolean
+        | ArgumentKind::Integer { .. }
+        | ArgumentKind::Date
         | ArgumentKind::Text
         | ArgumentKind::SourceId
         | ArgumentKind::AuthoritativeSourceId
@@ -26,6 +28,7 @@ fn argument(spec: &ArgumentSpec) -> ArgumentDescription {
     let default = match &spec.default {
         None => Value::Null,
         Some(ArgumentValue::Boolean(flag)) => Value::from(*flag),
+        Some(ArgumentValue::Number(number)) => Value::from(*number),
         Some(ArgumentValue::Text(text)) => Value::from(text.as_str()),
         Some(ArgumentValue::Texts(texts)) => Value::from(texts.as_slice()),
     };
@@ -59,6 +62,7 @@ fn description(definition: &ReportDefinition) -> ReportDescription {
         name: definition.name.clone(),
         description: definition.description.clone(),
         built_in: definition.built_in,
+        norms: definition.norms.clone(),
         row: definition.row.clone(),
         digest: definition.digest.clone(),
         formats: definition.formats.iter().map(|format| format.as_str().to_owned()).collect(),

@@ -502,24 +502,54 @@ async fn custom_reports_are_listed_and_started_by_their_id() {
     assert_eq!(
         ids,
         [
+            "ACCESS",
             "ACCOUNTS",
+            "DORMANT_ACCOUNTS",
+            "ENTITLEMENTS",
             "IDENTITIES",
             "IDENTITIES_DETAILS",
             "IDENTITY_PROFILE_IDENTITY_ERROR",
+            "LEAVERS_WITH_ACCESS",
+            "MACHINE_ACCOUNTS",
+            "MANAGER_REVIEW",
             "ORPHAN_IDENTITIES",
+            "PASSWORD_AGE",
+            "PRIVILEGED_ACCESS",
+            "REFUSED_RECORDS",
             "SEARCH_EXPORT",
+            "SOURCE_FRESHNESS",
             "UNCORRELATED_ACCOUNTS",
             "leavers"
         ]
     );
     assert_eq!(
-        (&list[7]["builtIn"], &list[7]["arguments"][0]["name"], &list[7]["columns"][0]["label"]),
+        (&list[17]["builtIn"], &list[17]["arguments"][0]["name"], &list[17]["columns"][0]["label"]),
         (&json!(false), &json!("since"), &json!("Id"))
     );
     assert_eq!(
-        (&list[1]["arguments"][0]["type"], &list[5]["arguments"][0]["type"]),
+        (&list[4]["arguments"][0]["type"], &list[14]["arguments"][0]["type"]),
         (&json!("boolean"), &json!("query"))
     );
+    // One of ours: built in, of no published kind, with a number that has a default.
+    let dormant = &list[2];
+    assert_eq!(
+        (
+            &dormant["builtIn"],
+            &dormant["norms"][0],
+            &dormant["arguments"][0]["type"],
+            &dormant["arguments"][0]["default"]
+        ),
+        (&json!(true), &json!("PCI DSS 8.2.6"), &json!("integer"), &json!(90))
+    );
+    let started = world.ask_as_user("POST /muster/v1/reports/DORMANT_ACCOUNTS/run", "").await.json();
+    assert_eq!(started["attributes"]["reportId"], "DORMANT_ACCOUNTS");
+    assert!(started.get("reportType").is_none(), "the published enumeration gains no value");
+    let published = r#"{"reportType":"DORMANT_ACCOUNTS","arguments":{}}"#;
+    assert_eq!(world.ask_as_user("POST /v2024/reports/run", published).await.status, 400);
+    let wrong = r#"{"arguments":{"days":0}}"#;
+    let refused = world.ask_as_user("POST /muster/v1/reports/DORMANT_ACCOUNTS/run", wrong).await;
+    assert_eq!(refused.status, 400);
+    assert!(refused.text().contains("a whole number from 1 to 36500"), "{}", refused.text());
     let body = r#"{"arguments":{"since":"2024"}}"#;
     let started = world.ask_as_user("POST /muster/v1/reports/leavers/run", body).await.json();
     assert_eq!(

@@ -140,6 +140,7 @@ fn described(definition: &ReportDefinition) -> ReportDescription {
         name: definition.name.clone(),
         description: definition.description.clone(),
         built_in: definition.built_in,
+        norms: definition.norms.clone(),
         row: definition.row.clone(),
         digest: definition.digest.clone(),
         formats: Vec::new(),

@@ -351,6 +351,7 @@ pub fn cover(rows: u64) -> Cover {
         cursor: None,
         warnings: Vec::new(),
         documents: Vec::new(),
+        refused_values: Vec::new(),
         settings_digest: None,
     };
     let count = |label: &str, rows: u64| Count { label: label.to_owned(), rows };
@@ -369,6 +370,7 @@ pub fn cover(rows: u64) -> Cover {
             version: 1,
             digest: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08".to_owned(),
             built_in: true,
+            norms: Vec::new(),
         },
         tenant: "Musterfirma GmbH".to_owned(),
         requester: CoverRequester {

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 pub enum ArgumentValue {
     /// A boolean.
     Boolean(bool),
+    /// A whole number.
+    Number(i64),
     /// A text.
     Text(String),
     /// A list of texts.
@@ -20,6 +22,17 @@ pub enum ArgumentValue {
 pub enum ArgumentKind {
     /// `true` or `false`.
     Boolean,
+    /// A whole number, from `min` to `max`.
+    Integer {
+        /// The least number.
+        #[serde(default = "least")]
+        min: i64,
+        /// The greatest number.
+        #[serde(default = "greatest")]
+        max: i64,
+    },
+    /// A day such as `2026-03-31`.
+    Date,
     /// Any text that is not blank.
     Text,
     /// The id of a source of the snapshot.
@@ -40,11 +53,21 @@ pub enum ArgumentKind {
     },
 }
 
+fn least() -> i64 {
+    i64::MIN
+}
+
+fn greatest() -> i64 {
+    i64::MAX
+}
+
 impl ArgumentKind {
     /// The name that definition files have for it.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Boolean => "boolean",
+            Self::Integer { .. } => "integer",
+            Self::Date => "date",
             Self::Text => "text",
             Self::SourceId => "source_id",
             Self::AuthoritativeSourceId => "authoritative_source_id",
@@ -59,6 +82,11 @@ impl ArgumentKind {
     pub fn expectation(&self) -> String {
         match self {
             Self::Boolean => "true or false".into(),
+            Self::Integer { min: i64::MIN, max: i64::MAX } => "a whole number".into(),
+            Self::Integer { min, max: i64::MAX } => format!("a whole number from {min} on"),
+            Self::Integer { min: i64::MIN, max } => format!("a whole number up to {max}"),
+            Self::Integer { min, max } => format!("a whole number from {min} to {max}"),
+            Self::Date => "a day such as 2026-03-31".into(),
             Self::Text => "a text".into(),
             Self::SourceId => "the id of a source, as a text".into(),
             Self::AuthoritativeSourceId => "the id of an authoritative source, as a text".into(),

@@ -1,3 +1,4 @@
+//! The built-in definitions, and what is refused in others.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 use super::*;
 use crate::arguments::RawValue;
@@ -40,7 +41,41 @@ fn built_in_columns_are_the_documented_ones() {
         assert_eq!(names.join(","), columns, "{id}");
         assert_eq!(definition.kind.map(ReportKind::as_str), Some(id));
     }
-    assert_eq!(catalogue.iter().count(), COLUMNS.len());
+    let published = catalogue.iter().filter(|definition| definition.kind.is_some());
+    assert_eq!(published.count(), COLUMNS.len());
+}
+
+/// What the program brings besides: none of them is of a published kind, and each says what it serves.
+#[test]
+fn our_own_reports_are_of_no_published_kind() {
+    let catalogue = Catalogue::built_in();
+    let own: Vec<_> = catalogue.iter().filter(|definition| definition.kind.is_none()).collect();
+    let ids: Vec<_> = own.iter().map(|definition| definition.id.as_str()).collect();
+    assert_eq!(
+        ids,
+        [
+            "ACCESS",
+            "DORMANT_ACCOUNTS",
+            "ENTITLEMENTS",
+            "LEAVERS_WITH_ACCESS",
+            "MACHINE_ACCOUNTS",
+            "MANAGER_REVIEW",
+            "PASSWORD_AGE",
+            "PRIVILEGED_ACCESS",
+            "REFUSED_RECORDS",
+            "SOURCE_FRESHNESS",
+        ]
+    );
+    for definition in own {
+        assert!(definition.built_in && !definition.norms.is_empty(), "{}", definition.id);
+        assert!(!definition.key.is_empty() && !definition.pdf.columns.is_empty(), "{}", definition.id);
+    }
+    assert!(
+        catalogue
+            .iter()
+            .filter(|definition| definition.kind.is_some())
+            .all(|definition| definition.norms.is_empty())
+    );
 }
 
 #[test]
@@ -100,16 +135,11 @@ fn built_in_reports_name_eight_to_twelve_columns_of_their_pdf() {
 #[test]
 fn every_query_argument_is_declared() {
     for definition in Catalogue::built_in().iter() {
-        let texts = [&definition.query, &definition.population]
-            .into_iter()
-            .chain(definition.exclusions.iter().map(|e| &e.query))
-            .chain(definition.subtotals.iter().map(|s| &s.query))
-            .chain(definition.charts.iter().map(|c| &c.query));
-        for text in texts {
+        for (_, text) in definition.queries() {
             for placeholder in text.split('$').skip(1) {
                 let name: String = placeholder.chars().take_while(|c| c.is_alphanumeric()).collect();
                 assert!(
-                    definition.arguments.iter().any(|a| a.name == name),
+                    name == SNAPSHOT_TIME || definition.arguments.iter().any(|a| a.name == name),
                     "{}: ${name} is not an argument",
                     definition.id
                 );

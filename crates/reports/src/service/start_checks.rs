@@ -90,6 +90,8 @@ pub(super) fn check_sources(
                 source = Some(found);
             }
             ArgumentKind::Boolean
+            | ArgumentKind::Integer { .. }
+            | ArgumentKind::Date
             | ArgumentKind::Text
             | ArgumentKind::SourceName
             | ArgumentKind::Query

@@ -81,7 +81,8 @@ impl<'a> SourceSummary<'a> {
         let run = &source.run;
         let remark =
             run.remark.as_deref().and_then(|remark| rest_of_remark(source.failure.as_deref(), remark));
-        let remarks: Vec<_> = remark.into_iter().chain(run.warnings.iter().map(String::as_str)).collect();
+        let warnings = run.warnings.iter().chain(&run.refused_values).map(String::as_str);
+        let remarks: Vec<_> = remark.into_iter().chain(warnings).collect();
         Self {
             name: &run.name,
             read: run.read,

@@ -112,6 +112,7 @@ fn cover_report(definition: &ReportDefinition) -> CoverReport {
         version: definition.version,
         digest: definition.digest.clone(),
         built_in: definition.built_in,
+        norms: definition.norms.clone(),
     }
 }
 

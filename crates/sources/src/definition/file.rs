@@ -13,6 +13,7 @@ use super::{
     DefinitionError, IdentityStatus, LifecycleDefinition, ManagerDefinition, ManagerMatch, PreferDefinition,
     ProfileDefinition, SourceDefinition,
 };
+use crate::columns::{AccountColumns, ProfileDates};
 use crate::kinds::{ReaderSettings, for_each_kind};
 use crate::limit::Limit;
 use crate::named_columns::nearest;
@@ -45,6 +46,8 @@ macro_rules! declare_file {
             optional: Vec<String>,
             #[serde(default)]
             never_kept: Vec<String>,
+            #[serde(default)]
+            account: AccountTable,
         }
 
         impl DefinitionFile {
@@ -71,6 +74,16 @@ struct ProfileTable {
     prefer: PreferDefinition,
     #[serde(default)]
     manager: ManagerDefinition,
+    #[serde(default)]
+    dates: ProfileDates,
+}
+
+/// `[account]`: what is said about accounts of any kind of source.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AccountTable {
+    #[serde(default)]
+    columns: AccountColumns,
 }
 
 /// `[lifecycle]` as it is written: without `status` the states have their usual meanings.
@@ -154,7 +167,11 @@ fn check(mut file: DefinitionFile) -> Result<SourceDefinition, Fault> {
         optional: file.optional,
         total: file.total,
         never_kept: file.never_kept,
+        columns: file.account.columns,
     };
+    if let Some((key, reason)) = definition.columns.fault() {
+        return Err((format!("account.columns.{key}"), reason));
+    }
     check_total(&definition)?;
     check_listed(&definition)?;
     check_accounts(&definition)?;
@@ -205,6 +222,7 @@ fn check_accounts(definition: &SourceDefinition) -> Result<(), Fault> {
         ("profile", definition.profile.is_some()),
         ("correlation", !definition.correlation.is_empty()),
         ("lifecycle", definition.lifecycle.is_some()),
+        ("account.columns", !definition.columns.is_empty()),
     ];
     match given.into_iter().find(|(_, given)| *given) {
         Some((key, _)) => Err((key.to_owned(), "a source of documents has no accounts".to_owned())),
@@ -249,6 +267,9 @@ fn check_profile(table: ProfileTable) -> Result<ProfileDefinition, Fault> {
     if let ManagerMatch::Attribute(name) = &table.manager.matched {
         not_blank("profile.manager.match", name)?;
     }
+    if let Some((key, reason)) = table.dates.fault() {
+        return Err((format!("profile.dates.{key}"), reason));
+    }
     Ok(ProfileDefinition {
         name: table.name,
         priority,
@@ -256,6 +277,7 @@ fn check_profile(table: ProfileTable) -> Result<ProfileDefinition, Fault> {
         protected: table.protected,
         prefer: table.prefer,
         manager: table.manager,
+        dates: table.dates,
     })
 }
 

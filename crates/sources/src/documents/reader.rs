@@ -155,6 +155,7 @@ impl DocumentReader {
             bytes: end.bytes,
             schema: Vec::new(),
             warnings: self.unknown.warnings(),
+            refused_values: Vec::new(),
             as_of: None,
             changes_only: false,
             cursor: None,

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use muster_sources::{
-    AttributeMapping, CorrelationRule, DatePlace, DelimitedSettings, DocumentType, DocumentsSettings,
-    FlagRule, IdentityStatus, LifecycleDefinition, ManagerDefinition, ManagerMatch, MappingSource,
-    PreferDefinition, ProfileDefinition, ReaderSettings, SourceDefinition, Template, Transform,
+    AccountColumns, AttributeMapping, CorrelationRule, DatePlace, DelimitedSettings, DocumentType,
+    DocumentsSettings, FlagRule, IdentityStatus, LifecycleDefinition, ManagerDefinition, ManagerMatch,
+    MappingSource, PreferDefinition, ProfileDates, ProfileDefinition, ReaderSettings, SourceDefinition,
+    Template, TimeColumn, TimeFormat, Transform,
 };
 
 fn parse(text: &str) -> Result<SourceDefinition, String> {
@@ -75,6 +76,12 @@ ignore_case = true
 attribute = "status"
 states = { "Active" = "active", "Former employee" = "gone" }
 status = { active = "ACTIVE", gone = "TERMINATED" }
+
+[profile.dates]
+ends = { from = "firstname", format = "day_month_year", unknown = ["-"] }
+
+[account.columns]
+last_used = { from = "surname" }
 "##;
 
 fn whole() -> SourceDefinition {
@@ -152,6 +159,15 @@ fn whole() -> SourceDefinition {
                 attribute: "type".to_owned(),
                 matched: ManagerMatch::NativeIdentity,
             },
+            dates: ProfileDates {
+                ends: Some(TimeColumn {
+                    from: "firstname".to_owned(),
+                    format: TimeFormat::DayMonthYear,
+                    unknown: names(&["-"]),
+                    ..TimeColumn::default()
+                }),
+                ..ProfileDates::default()
+            },
         }),
         correlation: vec![rule("uid", "empnum", false), rule("email", "surname", true)],
         lifecycle: Some(LifecycleDefinition {
@@ -164,6 +180,10 @@ fn whole() -> SourceDefinition {
         }),
         optional: vec!["admin".to_owned()],
         never_kept: vec!["pin".to_owned()],
+        columns: AccountColumns {
+            last_used: Some(TimeColumn { from: "surname".to_owned(), ..TimeColumn::default() }),
+            ..AccountColumns::default()
+        },
     }
 }
 

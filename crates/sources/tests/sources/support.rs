@@ -6,8 +6,8 @@ use arrow::array::{Array, AsArray};
 use arrow::datatypes::UInt64Type;
 use arrow::record_batch::RecordBatch;
 use muster_sources::{
-    DelimitedSettings, ReadError, ReadSummary, ReaderSettings, RecordReader, Rejection, SourceDefinition,
-    column, record_schema,
+    AccountColumns, DelimitedSettings, ReadError, ReadSummary, ReaderSettings, RecordReader, Rejection,
+    SourceDefinition, column, record_schema,
 };
 
 /// All that one read gave.
@@ -51,6 +51,7 @@ pub fn definition_of(reader: impl Into<ReaderSettings>) -> SourceDefinition {
         optional: Vec::new(),
         total: None,
         never_kept: Vec::new(),
+        columns: AccountColumns::default(),
     }
 }
 

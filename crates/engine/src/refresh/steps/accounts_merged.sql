@@ -1,11 +1,16 @@
 -- Every account of the sources that were read, with its state in the last snapshot. A record with the same content and
 -- native identity as the account's last record changes nothing. The wide rows of the records are never the side of a join
--- that is held.
+-- that is held. An account whose access had ended before that was recorded had ended at the latest when its content last
+-- changed.
 SELECT s.id, s.source_id, f.source_name, f.authoritative, s.native_identity, {s: accounts.content}, s.digest,
   coalesce(p.created, refresh_time()) AS created,
   CASE WHEN p.digest = s.digest AND p.native_identity = s.native_identity AND p.dead_since IS NULL
        THEN p.modified ELSE refresh_time() END AS modified,
   no_time() AS dead_since, no_time() AS held_since,
+  CASE WHEN s.disabled THEN coalesce(p.access_ended, CASE WHEN p.disabled THEN p.modified ELSE p.dead_since END,
+    refresh_time()) END AS access_ended,
+  CASE WHEN NOT s.disabled THEN NULL WHEN p.disabled OR p.dead_since IS NOT NULL THEN p.access_seen
+       WHEN p.id IS NOT NULL THEN r.last_read END AS access_seen,
   p.identity_id AS prev_identity, p.matched_rule AS prev_rule, p.manual_link AS prev_link,
   coalesce(p.linked_as, CASE WHEN p.manual_link IS NOT NULL THEN p.native_identity END) AS prev_linked_as,
   p.situation AS prev_situation,
@@ -15,11 +20,15 @@ SELECT s.id, s.source_id, f.source_name, f.authoritative, s.native_identity, {s:
   p.held_since IS NOT NULL AS held_otherwise
 FROM prev_read p RIGHT JOIN staged_one s ON s.id = p.id
 JOIN source_flags f ON f.source_id = s.source_id
+LEFT JOIN last_reads r ON r.source_id = s.source_id
 UNION ALL
 SELECT id, source_id, source_name, authoritative, native_identity, {accounts.content}, digest, created, modified,
   CASE WHEN dead_since IS NULL AND is_missing THEN refresh_time() ELSE dead_since END,
   CASE WHEN dead_since IS NOT NULL OR is_missing OR is_there THEN NULL
        WHEN is_held THEN coalesce(was_held_since, refresh_time()) ELSE was_held_since END,
+  CASE WHEN disabled OR dead_since IS NOT NULL OR is_missing
+       THEN coalesce(was_ended, CASE WHEN disabled THEN modified ELSE dead_since END, refresh_time()) END,
+  CASE WHEN disabled OR dead_since IS NOT NULL THEN was_seen WHEN is_missing THEN last_read END,
   prev_identity, prev_rule, prev_link, prev_linked_as, prev_situation,
   CASE WHEN dead_since IS NOT NULL THEN 'dead' WHEN is_missing THEN 'missing' WHEN present THEN 'present' ELSE 'kept' END,
   dead_since IS NULL AND NOT is_missing
@@ -27,7 +36,8 @@ SELECT id, source_id, source_name, authoritative, native_identity, {accounts.con
 FROM (
   SELECT p.id, p.source_id, coalesce(f.source_name, p.source_name) AS source_name,
     coalesce(f.authoritative, false) AS authoritative, p.native_identity, {p: accounts.content}, p.digest,
-    p.created, p.modified, p.dead_since, p.held_since AS was_held_since, p.identity_id AS prev_identity,
+    p.created, p.modified, p.dead_since, p.held_since AS was_held_since, p.access_ended AS was_ended,
+    p.access_seen AS was_seen, r.last_read, p.identity_id AS prev_identity,
     p.matched_rule AS prev_rule, p.manual_link AS prev_link,
     coalesce(p.linked_as, CASE WHEN p.manual_link IS NOT NULL THEN p.native_identity END) AS prev_linked_as,
     p.situation AS prev_situation, k.id IS NOT NULL AS is_there, coalesce(k.present, false) AS present,
@@ -35,4 +45,5 @@ FROM (
     f.source_id IS NULL OR (k.id IS NULL AND f.mark_missing AND (p.held_since IS NULL OR f.mark_held)) AS is_missing
   FROM (SELECT p.* FROM without_record w JOIN prev_read p ON p.id = w.id) p
   LEFT JOIN source_flags f ON f.source_id = p.source_id
+  LEFT JOIN last_reads r ON r.source_id = p.source_id
   LEFT JOIN kept_ids k ON k.id = p.id)

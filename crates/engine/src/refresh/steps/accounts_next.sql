@@ -10,8 +10,13 @@ SELECT a.id, a.source_id, a.source_name, a.native_identity, {a: accounts.content
        WHEN l.identity_id IS NULL THEN l.situation
        WHEN l.correlated THEN 'LINKED' ELSE 'PLACEHOLDER_OWNER' END AS situation,
   NOT coalesce(l.correlated, false) AS uncorrelated, l.candidates,
-  a.created, a.modified, a.dead_since, a.held_since
-FROM accounts_now a
+  a.created, a.modified, a.dead_since, a.held_since,
+  get_field(a.typed, 'last_used') AS last_used, get_field(a.typed, 'last_used_latest') AS last_used_latest,
+  get_field(a.typed, 'password_set') AS password_set, get_field(a.typed, 'expires') AS expires,
+  get_field(a.typed, 'never_expires') AS never_expires, get_field(a.typed, 'kind') AS kind,
+  get_field(a.typed, 'owner') AS owner, get_field(a.typed, 'privileged_by') AS privileged_by,
+  get_field(a.typed, 'unreadable') AS unreadable, a.access_ended, a.access_seen
+FROM (SELECT n.*, account_columns(n.source_id, n.attributes) AS typed FROM accounts_now n) a
 LEFT JOIN (
   SELECT k.*, i.correlated FROM links k
   LEFT JOIN (SELECT id, correlated FROM identities_next) i ON i.id = k.identity_id) l

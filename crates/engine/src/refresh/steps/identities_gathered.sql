@@ -12,7 +12,7 @@ FROM (
     f.profile, m.source_id AS authoritative_source_id, f.source_name AS authoritative_source,
     f.source_name AS last_authoritative_source,
     true AS correlated, m.protected, no_time() AS lost_since,
-    m.account_id, b.prev_digest, coalesce(b.prev_created, refresh_time()) AS created, b.prev_modified
+    m.account_id, m.starts, m.ends, m.left_on, m.unreadable, b.prev_digest, coalesce(b.prev_created, refresh_time()) AS created, b.prev_modified
   FROM mapped m
   JOIN (
     SELECT o.identity_id AS id, o.account_id, coalesce(r.id, q.id) AS manager_id, p.digest AS prev_digest,
@@ -29,7 +29,7 @@ FROM (
     p.manager_id, p.lifecycle_state, CASE WHEN p.status NOT IN ('ERROR', 'WARNING') THEN p.status END,
     CAST(NULL AS VARCHAR), CAST(NULL AS VARCHAR), CAST(NULL AS VARCHAR), p.last_authoritative_source,
     false, p.protected, CASE WHEN p.correlated THEN refresh_time() ELSE p.lost_since END,
-    CAST(NULL AS VARCHAR), p.digest, p.created, p.modified
+    CAST(NULL AS VARCHAR), p.starts, p.ends, p.left_on, p.unreadable, p.digest, p.created, p.modified
   FROM {before} p
   WHERE NOT EXISTS (SELECT 1 FROM best b WHERE b.identity_id = p.id)
 ) g

@@ -3,7 +3,7 @@
 
 use super::{ALL, Step, StepKind, Words, expanded, words_of, words_of_identities};
 use crate::declared::{Table, documents as schema_of};
-use crate::functions::MomentFunction;
+use crate::functions::{AccountColumnsFunction, MomentFunction};
 use crate::query;
 use crate::refresh::{accounts, authoritative, correlate, documents, publish, stage};
 use crate::session::{Engine, EngineSettings};
@@ -75,6 +75,7 @@ fn every_step_is_planned_over_empty_tables() {
         context.register_udf(ScalarUDF::from(MomentFunction::new(function, Some(0))));
     }
     authoritative::register_mappings(&context, &[]);
+    context.register_udf(ScalarUDF::from(AccountColumnsFunction::new([])));
     for (name, schema) in inputs() {
         register(&context, &name, &schema);
     }

@@ -77,6 +77,7 @@ fn value_of(argument: &ArgumentDescription, text: &str) -> Option<Value> {
         "boolean" if text.eq_ignore_ascii_case("true") => Some(true.into()),
         "boolean" if text.eq_ignore_ascii_case("false") => Some(false.into()),
         "boolean" => None,
+        "integer" => text.trim().parse::<i64>().ok().map(Value::from),
         "texts" | "names" if text.trim_start().starts_with('[') => list(),
         "texts" => {
             Some(text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(Value::from).collect())
@@ -104,6 +105,7 @@ mod tests {
             argument("columns", "names", "names with commas between them, as a text"),
             argument("sort", "texts", "a list of texts"),
             argument("application", "source_id", "the id of a source, as a text"),
+            argument("days", "integer", "a whole number from 1 to 3650"),
         ];
         let report = json!({
             "id": "SEARCH_EXPORT", "version": 1, "name": "", "description": "", "builtIn": true, "row": "",
@@ -126,6 +128,7 @@ mod tests {
             ("query=", "query", json!("")),
             ("correlatedOnly=True", "correlatedOnly", json!(true)),
             ("application=12345678901234567890", "application", json!("12345678901234567890")),
+            ("days=90", "days", json!(90)),
             ("columns=id,name", "columns", json!("id,name")),
             ("columns=[\"id\"]", "columns", json!(["id"])),
             ("sort=name, -id", "sort", json!(["name", "-id"])),
@@ -152,11 +155,12 @@ mod tests {
             ("query", "--argument is \"query\": expected NAME=VALUE"),
             ("=1", "--argument is \"=1\": expected NAME=VALUE"),
             ("correlatedOnly=yes", "--argument correlatedOnly=yes: expected true or false"),
+            ("days=x", "--argument days=x: expected a whole number from 1 to 3650"),
             ("sort=[a", "--argument sort=[a: expected a list of texts"),
             (
                 "correlatedonly=true",
                 "SEARCH_EXPORT has no argument \"correlatedonly\": the nearest name is \"correlatedOnly\"; expected some \
-                 of query, correlatedOnly, columns, sort, application",
+                 of query, correlatedOnly, columns, sort, application, days",
             ),
         ] {
             assert_eq!(one(text).unwrap_err().to_string(), expected);

@@ -263,6 +263,7 @@ impl RecordReader for DelimitedReader {
             bytes,
             schema: self.layout.attributes.into_iter().map(|attribute| attribute.name).collect(),
             warnings,
+            refused_values: Vec::new(),
             as_of,
             changes_only: false,
             cursor: None,

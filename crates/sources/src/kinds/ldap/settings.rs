@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::account::AccountSettings;
+use crate::columns::Preset;
 use crate::secret;
 use crate::source_kind::{Fault, SourceSettings};
 
@@ -222,6 +223,10 @@ impl LdapSettings {
 }
 
 impl SourceSettings for LdapSettings {
+    fn preset(&self) -> Option<Preset> {
+        (self.directory == Directory::ActiveDirectory).then_some(Preset::ActiveDirectory)
+    }
+
     fn fault(&self) -> Option<Fault> {
         let fault = |key: &str, reason: &str| Some((key.to_owned(), reason.to_owned()));
         let host = self.url.strip_prefix("ldaps://").or_else(|| self.url.strip_prefix("ldap://"));

@@ -71,6 +71,7 @@ fn write(
         bytes: work.bytes,
         schema: Vec::new(),
         warnings: Vec::new(),
+        refused_values: Vec::new(),
         as_of: None,
         changes_only: false,
         cursor: None,

@@ -31,6 +31,7 @@ use super::list::{List, Pages};
 use super::service::{Refusal, Request, Service};
 use super::source::{self, AccountSchema};
 use super::{TenantObjects, TenantSettings, values};
+use crate::columns::AccountColumns;
 use crate::definition::{
     CorrelationRule, DEFAULT_DELETE_THRESHOLD_PERCENT, DEFAULT_REFUSED_MAX_PERCENT, SourceDefinition,
 };
@@ -214,6 +215,7 @@ impl Gathered {
                 optional: Vec::new(),
                 total: None,
                 never_kept: Vec::new(),
+                columns: AccountColumns::default(),
             };
             // A mapping of the tenant may name what its account schema lacks: there it gives nothing, and so it does here.
             let known = all_attributes(schema);
@@ -268,6 +270,7 @@ fn documents(
         optional: Vec::new(),
         total: None,
         never_kept: Vec::new(),
+        columns: AccountColumns::default(),
     }
 }
 

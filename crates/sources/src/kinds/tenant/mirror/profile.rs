@@ -11,6 +11,7 @@ use super::super::values;
 use super::left_out::{LeftOut, Notes};
 use super::tenant_source::TenantSource;
 use super::transform::{Chain, Context, MAPPING_DEPTH_MAX, references};
+use crate::columns::ProfileDates;
 use crate::definition::{
     AttributeMapping, IdentityStatus, LifecycleDefinition, ManagerDefinition, MappingSource,
     PreferDefinition, ProfileDefinition, Transform,
@@ -187,6 +188,7 @@ impl Profiles {
             protected: Vec::new(),
             prefer: PreferDefinition::default(),
             manager: ManagerDefinition::default(),
+            dates: ProfileDates::default(),
         };
         Some(Made { profile, lifecycle, needs_name })
     }
