@@ -20,9 +20,11 @@ mod sign_in;
 
 pub use algorithm::SignatureAlgorithm;
 pub use claims::{CallerRule, ClaimRules, TenantRule};
+pub(crate) use fetch::safe_address;
 pub use fetch::{FileKeys, UrlKeys};
 pub use keys::{KEY_SET_BYTES_MAX, KeySource, KeyTimes};
-pub use sign_in::{Attempt, SignInSettings, SignInToken, SignIns, SignedIn};
+pub use sign_in::{Attempt, SignInSettings, SignInToken, SignedIn};
+pub(crate) use sign_in::{SignIn, check_identity};
 
 use crate::access_tokens::{ISSUER, TokenRefusal, TokenRefused};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -30,7 +32,6 @@ use jws::Compact;
 use keys::KeyCache;
 use muster_reports::{Caller, Error, Result};
 use serde_json::{Map, Value};
-use sign_in::SignIn;
 use std::sync::Arc;
 
 /// An issuer whose tokens are accepted.
@@ -58,14 +59,14 @@ pub struct ExternalIssuer {
 
 /// One issuer at work.
 pub(crate) struct Issuer {
-    settings: ExternalIssuer,
+    pub(crate) settings: ExternalIssuer,
     keys: KeyCache,
-    sign_in: Option<SignIn>,
+    pub(crate) sign_in: Option<SignIn>,
 }
 
 /// The external issuers of a service; there may be none.
-#[derive(Default)]
-pub struct ExternalIssuers(Vec<Issuer>);
+#[derive(Default, Clone)]
+pub struct ExternalIssuers(Arc<Vec<Issuer>>);
 
 impl ExternalIssuers {
     /// Takes the issuers' settings.
@@ -113,10 +114,10 @@ impl ExternalIssuers {
             let sign_in = sign_in.map(|sign_in| SignIn::new(sign_in, &settings.issuer)).transpose()?;
             made.push(Issuer { settings, keys, sign_in });
         }
-        Ok(Self(made))
+        Ok(Self(Arc::new(made)))
     }
 
-    fn iter(&self) -> impl Iterator<Item = &Issuer> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Issuer> {
         self.0.iter()
     }
 
@@ -143,12 +144,12 @@ impl Issuer {
         self.caller(&self.verified_claims(token, &self.settings.audiences, now).await?)
     }
 
-    fn caller(&self, claims: &Map<String, Value>) -> Result<Caller, TokenRefusal> {
+    pub(crate) fn caller(&self, claims: &Map<String, Value>) -> Result<Caller, TokenRefusal> {
         self.settings.claims.caller(&self.settings.name, claims)
     }
 
     /// The claims of a token that this issuer made for one of these audiences and that is valid now.
-    async fn verified_claims(
+    pub(crate) async fn verified_claims(
         &self,
         token: &str,
         audiences: &[String],
@@ -222,7 +223,7 @@ fn time(claims: &Map<String, Value>, name: &str) -> Option<Option<f64>> {
 }
 
 /// When a token with these claims expires, in whole seconds.
-fn claims_end(claims: &Map<String, Value>) -> Option<DateTime<Utc>> {
+pub(crate) fn claims_end(claims: &Map<String, Value>) -> Option<DateTime<Utc>> {
     #[expect(clippy::cast_possible_truncation, reason = "a time beyond what can be shown is none")]
     let seconds = time(claims, "exp")??.floor() as i64;
     DateTime::from_timestamp(seconds, 0)

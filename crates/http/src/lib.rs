@@ -47,6 +47,7 @@ mod scrape;
 mod search;
 mod search_answers;
 mod settings;
+mod sign_ins;
 mod snapshots;
 mod state;
 mod task_json;
@@ -59,11 +60,12 @@ pub use api_version::ApiVersion;
 pub use client_secret::{SecretKey, hmac_secret};
 pub use external_issuers::{
     Attempt, CallerRule, ClaimRules, ExternalIssuer, ExternalIssuers, FileKeys, KEY_SET_BYTES_MAX, KeySource,
-    KeyTimes, SignInSettings, SignInToken, SignIns, SignatureAlgorithm, SignedIn, TenantRule, UrlKeys,
+    KeyTimes, SignInSettings, SignInToken, SignatureAlgorithm, SignedIn, TenantRule, UrlKeys,
 };
 pub use rate_limit::RateLimit;
 pub use route::{Access, RouteEntry};
 pub use router::{document, route_table, router};
 pub use scrape::{MetricsText, metrics_router};
 pub use settings::Settings;
+pub use sign_ins::SignIns;
 pub use state::{AppState, Wiring};

@@ -4,11 +4,12 @@ use crate::access_tokens::TokenIssuer;
 use crate::api_version::ApiVersion;
 use crate::client_secret::SecretKey;
 use crate::credential_check::CredentialCheck;
-use crate::external_issuers::{ExternalIssuers, SignIns};
+use crate::external_issuers::ExternalIssuers;
 use crate::rate_limit::RateLimiter;
 use crate::refusal_events::RefusalEvents;
 use crate::search_answers::AnswerRoom;
 use crate::settings::Settings;
+use crate::sign_ins::SignIns;
 use crate::verified_files::VerifiedFiles;
 use muster_reports::Reports;
 use muster_reports::ids::{ClientId, TenantId};
@@ -94,7 +95,7 @@ impl AppState {
 
     /// The external issuers at which people can sign in.
     pub fn sign_ins(&self) -> SignIns {
-        SignIns(self.clone())
+        SignIns { issuers: self.0.wiring.external_issuers.clone(), clock: Arc::clone(&self.0.wiring.clock) }
     }
 
     pub(crate) fn inner(&self) -> &Inner {

@@ -20,10 +20,10 @@ pub use service::{DoctorArgs, EnvCommand, LoginArgs, Service};
 pub use source::{InitArgs, MirrorArgs, SourceCommand};
 
 use crate::output::OutputFormat;
-use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
+use chrono::{DateTime, Utc};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use muster_reports::caller::UserLevel;
-use refresh::moment;
+use refresh::{first_moment, moment};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -348,14 +348,6 @@ pub enum ClientKind {
 /// A user level, in any case.
 fn level(text: &str) -> Result<UserLevel, String> {
     text.to_ascii_uppercase().parse()
-}
-
-/// As [`moment`], but a date means its begin.
-fn first_moment(text: &str) -> Result<DateTime<Utc>, String> {
-    match text.parse::<NaiveDate>() {
-        Ok(date) => Ok(date.and_time(NaiveTime::MIN).and_utc()),
-        Err(_) => moment(text),
-    }
 }
 
 /// `search`

@@ -228,10 +228,11 @@ impl ReportDefinition {
         {
             refuse("id", format!("id is {:?}: expected letters, digits, _ and -", self.id.as_str()));
         }
-        if definition.arguments.iter().any(|argument| argument.name == SNAPSHOT_TIME) {
-            return refuse(format!(
-                "an argument has the name {SNAPSHOT_TIME:?}, which is that of the snapshot's time"
-            ));
+        if self.arguments.iter().any(|argument| argument.name == SNAPSHOT_TIME) {
+            refuse(
+                "arguments",
+                format!("an argument has the name {SNAPSHOT_TIME:?}, which is that of the snapshot's time"),
+            );
         }
         let mut seen = std::collections::BTreeSet::new();
         for column in &self.columns {

@@ -147,16 +147,6 @@ impl Reports {
         self.start(caller, report, raw, how).await
     }
 
-    /// The reports that the caller may see, by id.
-    ///
-    /// # Errors
-    /// `Forbidden`.
-    pub fn definitions(&self, caller: &Caller) -> Result<Vec<Arc<ReportDefinition>>> {
-        self.authorise(caller, Operation::ReadResult)?;
-        let seen = |report: &ReportId| caller.auditor().is_none_or(|limits| limits.reports.contains(report));
-        Ok(self.catalogue.iter().filter(|definition| seen(&definition.id)).collect())
-    }
-
     /// The definition of a report, the arguments that fit it, and what a reader must know of their names.
     async fn checked(
         &self,

@@ -60,7 +60,7 @@ impl KeySource for UrlKeys {
 }
 
 /// An address at which nobody in between can change the answer; `what` is what the settings or the issuer call it.
-pub(super) fn safe_address(what: &str, address: &str) -> Result<Url> {
+pub(crate) fn safe_address(what: &str, address: &str) -> Result<Url> {
     let url = Url::parse(address).map_err(|error| Error {
         source: Some(Box::new(error)),
         ..Error::invalid(format!("{what} {address:?} is not an address"))

@@ -12,10 +12,6 @@
 //! - what is handed out is a token that every route accepts, because the same code verified it.
 
 use super::fetch::{bounded_answer, bounded_client, safe_address};
-use super::{Issuer, claims_end};
-use crate::access_tokens::TokenRefusal;
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use chrono::{DateTime, TimeDelta, Utc};
 use muster_reports::error::{Error, Result, error_chain};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -23,7 +19,6 @@ use reqwest::header::ACCEPT;
 use reqwest::{Client, Url};
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use sha2::{Digest, Sha256};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -101,24 +96,24 @@ impl fmt::Debug for SignedIn {
 
 /// What the document of an issuer says (OpenID Connect Discovery 1.0, section 3).
 #[derive(Debug, Clone, Deserialize)]
-struct Document {
-    issuer: String,
-    authorization_endpoint: String,
+pub(crate) struct Document {
+    pub(crate) issuer: String,
+    pub(crate) authorization_endpoint: String,
     token_endpoint: String,
     #[serde(default)]
-    end_session_endpoint: Option<String>,
+    pub(crate) end_session_endpoint: Option<String>,
     #[serde(default)]
     code_challenge_methods_supported: Option<Vec<String>>,
     #[serde(default)]
     token_endpoint_auth_methods_supported: Option<Vec<String>>,
     /// Whether the issuer names itself when it leads back (RFC 9207).
     #[serde(default)]
-    authorization_response_iss_parameter_supported: bool,
+    pub(crate) authorization_response_iss_parameter_supported: bool,
 }
 
 /// Signing in at one issuer.
-pub(super) struct SignIn {
-    pub(super) settings: SignInSettings,
+pub(crate) struct SignIn {
+    pub(crate) settings: SignInSettings,
     client: Client,
     document_url: Url,
     document: Mutex<Option<(DateTime<Utc>, Arc<Document>)>>,
@@ -140,7 +135,7 @@ impl SignIn {
     }
 
     /// The issuer's document, fetched again when it is old.
-    async fn document(&self, issuer: &str, now: DateTime<Utc>) -> Result<Arc<Document>> {
+    pub(crate) async fn document(&self, issuer: &str, now: DateTime<Utc>) -> Result<Arc<Document>> {
         let mut kept = self.document.lock().await;
         if let Some((at, document)) = &*kept
             && *at <= now
@@ -188,124 +183,16 @@ fn read_document(bytes: &[u8], issuer: &str) -> Result<Document> {
     Ok(document)
 }
 
-/// The issuers at which people can sign in; cheap to clone.
-#[derive(Clone)]
-pub struct SignIns(pub(crate) crate::state::AppState);
-
-impl SignIns {
-    fn issuers(&self) -> impl Iterator<Item = (&Issuer, &SignIn)> {
-        let all = &self.0.inner().wiring.external_issuers;
-        all.iter().filter_map(|issuer| Some((issuer, issuer.sign_in.as_ref()?)))
-    }
-
-    fn find(&self, name: &str) -> Result<(&Issuer, &SignIn)> {
-        let found = self.issuers().find(|(issuer, _)| issuer.name() == name);
-        found.ok_or_else(|| Error::not_found(format!("nobody can sign in at {name:?}")))
-    }
-
-    /// The name and the title of each.
-    pub fn offered(&self) -> Vec<(String, String)> {
-        self.issuers()
-            .map(|(issuer, sign_in)| (issuer.name().into(), sign_in.settings.title.clone()))
-            .collect()
-    }
-
-    /// The address at the issuer where somebody signs in.
-    ///
-    /// # Errors
-    /// `NotFound` for an unknown issuer; `Unavailable` when its document cannot be used, with the reason for the log.
-    pub async fn begin(&self, name: &str, attempt: Attempt<'_>) -> Result<String> {
-        let (issuer, sign_in) = self.find(name)?;
-        let document = sign_in.document(&issuer.settings.issuer, self.0.clock().now()).await?;
-        let settings = &sign_in.settings;
-        let scopes = settings.scopes.join(" ");
-        let challenge = BASE64.encode(Sha256::digest(attempt.verifier));
-        let mut address = safe_address("authorization_endpoint", &document.authorization_endpoint)?;
-        address.query_pairs_mut().extend_pairs([
-            ("response_type", "code"),
-            ("client_id", settings.client_id.as_str()),
-            ("redirect_uri", settings.redirect.as_str()),
-            ("scope", scopes.as_str()),
-            ("state", attempt.state),
-            ("nonce", attempt.nonce),
-            ("code_challenge", challenge.as_str()),
-            ("code_challenge_method", "S256"),
-        ]);
-        if let Some(resource) = &settings.resource {
-            address.query_pairs_mut().append_pair("resource", resource);
-        }
-        Ok(address.into())
-    }
-
-    /// Exchanges the code that the issuer led back with; `iss` is what it called itself then.
-    ///
-    /// # Errors
-    /// As [`SignIns::begin`]; `Forbidden` where the issuer does not exchange the code, or its tokens are not accepted. The
-    /// texts are for the log.
-    pub async fn finish(
-        &self,
-        name: &str,
-        code: &str,
-        iss: Option<&str>,
-        attempt: Attempt<'_>,
-    ) -> Result<SignedIn> {
-        let (issuer, sign_in) = self.find(name)?;
-        let now = self.0.clock().now();
-        let document = sign_in.document(&issuer.settings.issuer, now).await?;
-        // Another issuer could lead back with a code of its own (RFC 9207, section 2.4).
-        let is_named = iss == Some(document.issuer.as_str());
-        if !is_named && (iss.is_some() || document.authorization_response_iss_parameter_supported) {
-            return Err(Error::forbidden("the address that leads back does not name the issuer"));
-        }
-        let tokens = sign_in.exchange(&document, code, attempt.verifier).await?;
-        let refused =
-            |what: &str, refusal: &TokenRefusal| Error::forbidden(format!("{what}: {}", refusal.reason));
-        let identity =
-            tokens.id_token.ok_or_else(|| Error::forbidden("the issuer sent no identity token"))?;
-        let ours = std::slice::from_ref(&sign_in.settings.client_id);
-        let claims = issuer.verified_claims(&identity, ours, now).await;
-        let claims = claims.map_err(|refusal| refused("the identity token is not accepted", &refusal))?;
-        check_identity(&claims, &sign_in.settings.client_id, attempt.nonce)?;
-        let token = match sign_in.settings.token {
-            SignInToken::Access => tokens.access_token,
-            SignInToken::Identity => identity,
-        };
-        let claims = issuer.verified_claims(&token, &issuer.settings.audiences, now).await;
-        let claims = claims.map_err(|refusal| refused("the token for the API is not accepted", &refusal))?;
-        issuer
-            .caller(&claims)
-            .map_err(|refusal| refused("the token for the API is not accepted", &refusal))?;
-        Ok(SignedIn { token, expires: claims_end(&claims).unwrap_or(now) })
-    }
-
-    /// The address at the issuer where somebody signs out, if it has one.
-    ///
-    /// # Errors
-    /// As [`SignIns::begin`].
-    pub async fn sign_out_address(&self, name: &str) -> Result<Option<String>> {
-        let (issuer, sign_in) = self.find(name)?;
-        let document = sign_in.document(&issuer.settings.issuer, self.0.clock().now()).await?;
-        let Some(address) = &document.end_session_endpoint else { return Ok(None) };
-        let mut address = safe_address("end_session_endpoint", address)?;
-        // No `id_token_hint`: it would bring a token into the browser.
-        address.query_pairs_mut().extend_pairs([
-            ("client_id", sign_in.settings.client_id.as_str()),
-            ("post_logout_redirect_uri", sign_in.settings.after_sign_out.as_str()),
-        ]);
-        Ok(Some(address.into()))
-    }
-}
-
 /// What a token endpoint answers (RFC 6749, section 5.1).
 #[derive(Deserialize)]
-struct Tokens {
-    access_token: String,
+pub(crate) struct Tokens {
+    pub(crate) access_token: String,
     #[serde(default)]
-    id_token: Option<String>,
+    pub(crate) id_token: Option<String>,
 }
 
 impl SignIn {
-    async fn exchange(&self, document: &Document, code: &str, verifier: &str) -> Result<Tokens> {
+    pub(crate) async fn exchange(&self, document: &Document, code: &str, verifier: &str) -> Result<Tokens> {
         let settings = &self.settings;
         let mut form = vec![
             ("grant_type", "authorization_code"),
@@ -346,7 +233,7 @@ fn encoded(text: &str) -> String {
 }
 
 /// What an identity token must have beside what every token must have (OpenID Connect Core 1.0, section 3.1.3.7).
-fn check_identity(claims: &Map<String, Value>, client_id: &str, nonce: &str) -> Result<()> {
+pub(crate) fn check_identity(claims: &Map<String, Value>, client_id: &str, nonce: &str) -> Result<()> {
     let text = |name: &str| claims.get(name).and_then(Value::as_str);
     if text("nonce") != Some(nonce) {
         return Err(Error::forbidden("the identity token is of another attempt: its nonce differs"));

@@ -1,6 +1,6 @@
 //! `muster refresh`.
 
-use chrono::{DateTime, DurationRound, TimeDelta, Utc};
+use chrono::{DateTime, DurationRound, NaiveDate, NaiveTime, TimeDelta, Utc};
 use clap::Args;
 use muster_reports::retention::AsOf;
 use std::path::PathBuf;
@@ -45,5 +45,13 @@ pub(super) fn moment(text: &str) -> Result<DateTime<Utc>, String> {
         Ok(AsOf::Snapshot(_)) | Err(_) => {
             Err("expected a date such as 2026-03-31, or a time such as 2026-03-31T12:00:00Z".to_owned())
         }
+    }
+}
+
+/// As [`moment`], but a date means its begin.
+pub(super) fn first_moment(text: &str) -> Result<DateTime<Utc>, String> {
+    match text.parse::<NaiveDate>() {
+        Ok(date) => Ok(date.and_time(NaiveTime::MIN).and_utc()),
+        Err(_) => moment(text),
     }
 }

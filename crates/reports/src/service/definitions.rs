@@ -17,6 +17,18 @@ use std::sync::Arc;
 /// Faults that a refusal names; a check has all.
 const FAULTS_SHOWN: usize = 5;
 
+impl Reports {
+    /// The reports that the caller may see, by id.
+    ///
+    /// # Errors
+    /// `Forbidden`.
+    pub fn definitions(&self, caller: &Caller) -> Result<Vec<Arc<ReportDefinition>>> {
+        self.authorise(caller, Operation::ReadResult)?;
+        let seen = |report: &ReportId| caller.auditor().is_none_or(|limits| limits.reports.contains(report));
+        Ok(self.catalogue.iter().filter(|definition| seen(&definition.id)).collect())
+    }
+}
+
 /// The use cases of definitions.
 pub struct Definitions {
     /// The reports there are.
