@@ -189,7 +189,7 @@ mod tests {
     #[test]
     fn built_in_definitions_have_no_faults() {
         for definition in Catalogue::built_in().iter() {
-            assert_eq!(faults(definition), [], "{}", definition.id);
+            assert_eq!(faults(&definition), [], "{}", definition.id);
         }
     }
 

@@ -105,6 +105,8 @@ fn whole() -> SourceDefinition {
         name: "Employees".to_owned(),
         delete_threshold_percent: 25,
         refused_max_percent: 5,
+        accounts_missing_max: None,
+        total: None,
         reader: ReaderSettings::from(DelimitedSettings {
             path: "people.tsv".to_owned(),
             as_of: Some(DatePlace::FileName("people-{date}.tsv".to_owned())),
