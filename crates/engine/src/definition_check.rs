@@ -5,16 +5,16 @@
 
 use crate::declared::{TABLES, Table};
 use crate::error::EngineError;
-use crate::read_only_sql;
 use crate::session::Engine;
+use crate::{read_only_sql, report};
+use chrono::DateTime;
 use datafusion::arrow::datatypes::DataType;
-use datafusion::common::ScalarValue;
 use datafusion::dataframe::DataFrame;
 use datafusion::datasource::empty::EmptyTable;
 use datafusion::prelude::SessionContext;
 use futures_util::future::BoxFuture;
 use muster_reports::ReportDefinition;
-use muster_reports::arguments::ArgumentKind;
+use muster_reports::arguments::Arguments;
 use std::sync::Arc;
 
 /// A fault of a definition: the key, and what is wrong.
@@ -99,14 +99,7 @@ async fn planned(
 ) -> Result<DataFrame, String> {
     let failed = |error: datafusion::error::DataFusionError| error.strip_backtrace();
     let query = read_only_sql::plan(context, sql).await.map_err(failed)?;
-    let values = definition.arguments.iter().map(|argument| {
-        let value = match argument.kind {
-            ArgumentKind::Boolean => ScalarValue::Boolean(Some(false)),
-            _ => ScalarValue::Utf8(Some(String::new())),
-        };
-        (argument.name.clone(), value)
-    });
-    let values: Vec<_> = values.collect();
+    let values = report::parameters(DateTime::UNIX_EPOCH, definition, &Arguments::default());
     let query = if values.is_empty() { query } else { query.with_param_values(values).map_err(failed)? };
     query.clone().create_physical_plan().await.map_err(failed)?;
     Ok(query)

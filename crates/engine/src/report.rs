@@ -10,6 +10,7 @@ use crate::order::{Ordered, SortKey};
 use crate::rows::ReportRows;
 use crate::session::Engine;
 use crate::{read_only_sql, scope};
+use chrono::{DateTime, Utc};
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Int64Type};
@@ -82,7 +83,7 @@ impl Engine {
             let whole = matches!(scope, DataScope::Everything)
                 .then(|| named.iter().copied().filter_map(version).collect());
             let lacking = shown.lacking();
-            let parameters = parameters(manifest, definition, arguments);
+            let parameters = parameters(manifest.created, definition, arguments);
             let queries = Queries::new(self, running.signal(), shown, whole, parameters);
             let attributes = attribute_columns(manifest, definition, arguments)?;
             let columns = output_columns(definition, &attributes);
@@ -179,9 +180,9 @@ impl ReportPlan {
     }
 }
 
-/// The values of the placeholders. An argument that a query may name and that is absent is null.
-fn parameters(
-    manifest: &SnapshotManifest,
+/// The values of the placeholders over a snapshot of this time. An argument that a query may name and that is absent is null.
+pub(crate) fn parameters(
+    created: DateTime<Utc>,
     definition: &ReportDefinition,
     arguments: &Arguments,
 ) -> Vec<(String, ScalarValue)> {
@@ -213,7 +214,7 @@ fn parameters(
     // Only where a query names it: other plans are the same for all snapshots that share their tables.
     let placeholder = format!("${SNAPSHOT_TIME}");
     if definition.queries().any(|(_, sql)| sql.contains(&placeholder)) {
-        let time = Some(manifest.created.timestamp_micros());
+        let time = Some(created.timestamp_micros());
         let utc = Some("UTC".into());
         parameters.push((SNAPSHOT_TIME.to_owned(), ScalarValue::TimestampMicrosecond(time, utc)));
     }

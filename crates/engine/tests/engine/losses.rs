@@ -33,7 +33,7 @@ fn a_share_of_the_identities_may_be_lost_and_no_more() {
         let mut installation = Installation::new();
         (installation.limits, installation.full) = (limits(20, 0), full);
         let hr = hr_without_threshold();
-        let mut refresh = |installation: &mut Installation, people_left: u32| {
+        let refresh = |installation: &mut Installation, people_left: u32| {
             installation.source(&hr, "hr.csv", &people(0..people_left));
             installation.refresh()
         };
