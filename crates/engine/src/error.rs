@@ -129,10 +129,11 @@ impl From<EngineError> for ReportsError {
                 error,
             ),
             EngineError::Plan { ref step, ref source } => match for_its_author(source) {
-                Some(reason) => {
+                Some(QueryFault { reason, is_of_values }) => {
                     let mut invalid =
                         Self::invalid(format!("the query {step:?} of the report failed: {reason}"));
-                    invalid.source = Some(Box::new(error));
+                    // The text of the cause may have a value of a row, which the log must not have.
+                    invalid.source = (!is_of_values).then(|| Box::new(error) as _);
                     invalid
                 }
                 None => Self::internal("the report's data could not be read", error),
@@ -145,9 +146,17 @@ impl From<EngineError> for ReportsError {
     }
 }
 
+/// Why a query failed through its author's fault.
+struct QueryFault {
+    /// For the author, without a value of a row.
+    reason: String,
+    /// Whether a row was read, so that the engine's own text may have one of its values.
+    is_of_values: bool,
+}
+
 /// What the author of a query may be told about its failure: errors in the query itself in full, but never a value of a
 /// row, because the author may not be allowed to see it. `None` if the query is not the cause.
-fn for_its_author(error: &DataFusionError) -> Option<String> {
+fn for_its_author(error: &DataFusionError) -> Option<QueryFault> {
     use ArrowError::{
         ArithmeticOverflow, CastError, ComputeError, DivideByZero, InvalidArgumentError, ParseError,
     };
@@ -155,7 +164,7 @@ fn for_its_author(error: &DataFusionError) -> Option<String> {
     let root = error.find_root();
     // These errors are found before a row is read.
     if matches!(root, SQL(..) | Plan(_) | SchemaError(..) | NotImplemented(_)) {
-        return Some(root.strip_backtrace());
+        return Some(QueryFault { reason: root.strip_backtrace(), is_of_values: false });
     }
     let of_values = if let DataFusionError::ArrowError(error, _) = root { Some(&**error) } else { None };
     let reason = if let Some(DivideByZero) = of_values {
@@ -171,7 +180,7 @@ fn for_its_author(error: &DataFusionError) -> Option<String> {
     } else {
         return None;
     };
-    Some(format!("{reason} (the service's log has the details)"))
+    Some(QueryFault { reason: reason.to_owned(), is_of_values: true })
 }
 
 /// The crate's result.
@@ -180,25 +189,32 @@ pub type Result<T, E = EngineError> = std::result::Result<T, E>;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use muster_reports::error::error_chain;
 
     fn told(error: DataFusionError) -> String {
         ReportsError::from(EngineError::plan("population", error)).message
     }
 
+    fn logged(error: DataFusionError) -> String {
+        error_chain(&ReportsError::from(EngineError::plan("population", error)))
+    }
+
     #[test]
-    fn the_author_of_a_query_is_told_its_fault_and_no_value() {
-        let unknown = DataFusionError::Plan("table 'peeple' not found".into()).context("planning");
-        let text = told(unknown);
+    fn the_author_of_a_query_and_the_log_are_told_its_fault_and_no_value() {
+        let unknown = || DataFusionError::Plan("table 'peeple' not found".into()).context("planning");
+        assert!(logged(unknown()).contains("planning"), "the log has the chain of causes");
+        let text = told(unknown());
         assert!(text.starts_with("the query \"population\" of the report failed: "), "{text}");
         assert!(text.contains("table 'peeple' not found"), "{text}");
-        let values = [
-            ArrowError::CastError("Cannot cast string 'Lovelace' to value of Int64 type".into()).into(),
-            ArrowError::ParseError("Error parsing timestamp from 'Lovelace'".into()).into(),
-            DataFusionError::Execution("no function for Lovelace".into()),
-            DataFusionError::from(ArrowError::ComputeError("Lovelace".into())).context("filter"),
-        ];
-        for error in values {
-            let text = told(error);
+        let values = || {
+            [
+                ArrowError::CastError("Cannot cast string 'Lovelace' to value of Int64 type".into()).into(),
+                ArrowError::ParseError("Error parsing timestamp from 'Lovelace'".into()).into(),
+                DataFusionError::Execution("no function for Lovelace".into()),
+                DataFusionError::from(ArrowError::ComputeError("Lovelace".into())).context("filter"),
+            ]
+        };
+        for text in values().map(told).into_iter().chain(values().map(logged)) {
             assert!(text.contains("a value ") && !text.contains("Lovelace"), "{text}");
         }
         assert!(told(ArrowError::DivideByZero.into()).contains("divided by zero"));

@@ -124,11 +124,12 @@ impl Deliverer {
         let Notification { id, to, attempts, .. } = &claim.notification;
         let outcome = self.attempt(&claim.notification).await;
         let now = self.clock.now();
-        let (channel, recipient) = (to.channel(), to.shown());
+        // Not the recipient, who is a person: the list of notifications has it.
+        let channel = to.channel();
         let step = match outcome {
             Outcome::Sent => {
                 reached(Failpoint::NotificationDelivered);
-                tracing::info!(notification = id, channel, recipient, attempts, "notification sent");
+                tracing::info!(notification = id, channel, attempts, "notification sent");
                 DeliveryStep::Sent
             }
             Outcome::NotNow(reason) => self.settings.attempts.after_failure(*attempts, reason, now),
@@ -137,17 +138,12 @@ impl Deliverer {
         match &step {
             DeliveryStep::Sent => {}
             DeliveryStep::Retry { reason, not_before } => tracing::warn!(
-                notification = id, channel, recipient, attempts, reason, %not_before, "notification not sent yet"
+                notification = id, channel, attempts, reason = without_addresses(reason), %not_before,
+                "notification not sent yet"
             ),
             DeliveryStep::Failed { reason } => {
-                tracing::error!(
-                    notification = id,
-                    channel,
-                    recipient,
-                    attempts,
-                    reason,
-                    "notification given up"
-                );
+                let reason = without_addresses(reason);
+                tracing::error!(notification = id, channel, attempts, reason, "notification given up");
             }
         }
         if !self.store.step_notification(claim, &step, now).await? {
@@ -292,6 +288,12 @@ impl DelivererSettings {
 
 /// The longest pause between two attempts.
 const PAUSE_MOST: TimeDelta = TimeDelta::hours(1);
+
+/// What the log says of a reason: a mail server names the recipient in its answer.
+fn without_addresses(reason: &str) -> String {
+    let word = |word| if str::contains(word, '@') { "(address)" } else { word };
+    reason.split(' ').map(word).collect::<Vec<_>>().join(" ")
+}
 
 #[cfg(test)]
 mod tests;

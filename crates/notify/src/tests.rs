@@ -156,6 +156,15 @@ async fn what_the_server_refuses_is_tried_again_or_given_up() {
     assert!(server.messages().is_empty());
 }
 
+/// A mail server names the recipient in its answer, in the letters that it likes.
+#[test]
+fn the_log_has_no_address_of_a_reason() {
+    let told = "permanent error (550): 5.1.1 <Ada@Example.com>: Recipient address rejected: ada@example.com is unknown";
+    let logged = "permanent error (550): 5.1.1 (address) Recipient address rejected: (address) is unknown";
+    assert_eq!(without_addresses(told), logged);
+    assert_eq!(without_addresses("the receiver answers 500"), "the receiver answers 500");
+}
+
 #[tokio::test]
 async fn a_wrong_password_can_be_mended_and_is_not_shown() {
     let Some(server) = Smtpd::start(Mode::Tls) else { return };
