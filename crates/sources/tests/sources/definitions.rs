@@ -391,7 +391,8 @@ fn what_is_not_said_of_states_and_managers_has_documented_defaults() {
 fn a_lifecycle_needs_a_profile() {
     let start = WHOLE.find("[profile]").unwrap();
     let end = WHOLE.find("[[correlation]]").unwrap();
-    let text = format!("{}{}", &WHOLE[..start], &WHOLE[end..]);
+    let dates = WHOLE.find("[profile.dates]").unwrap();
+    let text = format!("{}{}", &WHOLE[..start], &WHOLE[end..dates]);
     let expected = "sources/hr.toml: lifecycle: only a source with a [profile] gives lifecycle states";
     assert_eq!(parse(&text).unwrap_err(), expected);
 }
