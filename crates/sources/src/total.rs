@@ -309,7 +309,7 @@ mod tests {
             ("T*;????????;{count} rows", &["TRAILER", "20260331", "42 rows"], Some(42)),
             ("T*;????????;{count} rows", &["TRAILER", "2026-03-31", "42 rows"], None),
             ("# {count} records*", &["# 1234 records in all"], Some(1234)),
-            ("*{count}", &["part 1 of 9: 12"], Some(1)),
+            ("*{count}", &["part 1 of 9: 12"], Some(12)),
             ("TRL;{count}", &["TRL", "18446744073709551616"], None),
         ] {
             let form = TrailerForm::of(form, ';').unwrap();
