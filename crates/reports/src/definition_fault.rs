@@ -52,7 +52,12 @@ fn line_of(text: &str, key: &str) -> Option<usize> {
         }
         table = match value.get_ref() {
             DeValue::Table(table) => Some(table),
-            _ => None,
+            DeValue::String(_)
+            | DeValue::Integer(_)
+            | DeValue::Float(_)
+            | DeValue::Boolean(_)
+            | DeValue::Datetime(_)
+            | DeValue::Array(_) => None,
         };
     }
     Some(text.get(..start?)?.matches('\n').count() + 1)
