@@ -152,14 +152,20 @@ fn described(query: &DataFrame) -> String {
 
 /// A type, in words.
 fn kind(of: &DataType) -> &'static str {
-    match of {
-        DataType::Utf8 | DataType::Utf8View | DataType::LargeUtf8 => "text",
-        DataType::Boolean => "true or false",
-        DataType::Timestamp(..) => "time",
-        DataType::Null => "null",
-        of if of.is_integer() => "whole number",
-        of if of.is_numeric() => "number",
-        _ => "another type",
+    if matches!(of, DataType::Utf8 | DataType::Utf8View | DataType::LargeUtf8) {
+        "text"
+    } else if *of == DataType::Boolean {
+        "true or false"
+    } else if matches!(of, DataType::Timestamp(..)) {
+        "time"
+    } else if of.is_null() {
+        "null"
+    } else if of.is_integer() {
+        "whole number"
+    } else if of.is_numeric() {
+        "number"
+    } else {
+        "another type"
     }
 }
 

@@ -192,7 +192,7 @@ pub(crate) struct Totalled {
 }
 
 impl Totalled {
-    pub(crate) fn new(
+    pub(crate) fn over(
         inner: Box<dyn RecordReader>,
         definition: &TotalDefinition,
         name: &str,
