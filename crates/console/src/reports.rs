@@ -55,7 +55,7 @@ fn argument(given: &ArgumentDescription) -> Argument {
         Value::Array(several) => {
             several.iter().map(|one| one.as_str().unwrap_or_default()).collect::<Vec<_>>().join(", ")
         }
-        other => other.to_string(),
+        other @ (Value::Bool(_) | Value::Number(_) | Value::Object(_)) => other.to_string(),
     };
     Argument {
         name: given.name.clone(),
