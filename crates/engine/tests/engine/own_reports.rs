@@ -43,24 +43,10 @@ identity_attribute = "uid"
 account_attribute = "emp"
 "#;
 
-const DIRECTORY_WITH_GROUPS: &str = r#"
-name = "Directory"
-kind = "delimited"
-delete_threshold_percent = 100
-[delimited]
-path = "dir.csv"
-native_identity = "dn"
-multi_valued = ["objectClass", "memberOf"]
-multi_value_separator = "|"
-entitlements = ["memberOf"]
-disabled = { column = "off" }
-privileged = { column = "admin" }
-[account.columns]
-preset = "active_directory"
-[[correlation]]
-identity_attribute = "uid"
-account_attribute = "emp"
-"#;
+/// The directory, the groups of which are entitlements.
+fn directory_with_groups() -> String {
+    DIRECTORY.replace("disabled = {", "entitlements = [\"memberOf\"]\ndisabled = {")
+}
 
 fn number(number: i64) -> RawValue {
     RawValue::Number(number.to_string())
@@ -498,7 +484,7 @@ fn real_organisations_as_another_program_sees_them() {
             let file =
                 |name: &str| std::fs::read_to_string(out.path().join(format!("{name}-{turn}.csv"))).unwrap();
             installation.source(&hr, "hr.csv", &file("hr"));
-            installation.source(DIRECTORY_WITH_GROUPS, "dir.csv", &file("dir"));
+            installation.source(&directory_with_groups(), "dir.csv", &file("dir"));
             installation.refresh();
         }
         for (kind, columns) in PRINTED {

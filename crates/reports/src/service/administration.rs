@@ -4,7 +4,7 @@
 
 use super::Reports;
 use crate::audit::{AuditOperation, ChainedEvent};
-use crate::caller::{Caller, DataScope, Operation};
+use crate::caller::{Caller, Operation};
 use crate::error::{Category, Error, Result, shown};
 use crate::ids::{SnapshotId, TaskId};
 use crate::inspection::{CorrelationExplanation, CountedDifference, ServiceFacts};
@@ -45,12 +45,7 @@ pub struct SeenTrail {
 impl Administration {
     fn authorise(&self, caller: &Caller, operation: Operation) -> Result<()> {
         self.reports.authorise(caller, operation)?;
-        match caller.scope() {
-            DataScope::Everything => Ok(()),
-            DataScope::Sources(_) => Err(Error::forbidden(
-                "the caller sees rows of named sources only: expected one who sees all of them",
-            )),
-        }
+        caller.check_all_rows()
     }
 
     async fn snapshot(&self, caller: &Caller, as_of: &AsOf) -> Result<CataloguedSnapshot> {

@@ -5,7 +5,7 @@
 
 use super::Reports;
 use crate::audit::{AuditEvent, AuditOperation};
-use crate::caller::{Caller, DataScope, Operation};
+use crate::caller::{Caller, Operation};
 use crate::definition::ReportDefinition;
 use crate::definition_fault::DefinitionFault;
 use crate::error::{Error, Result, shown};
@@ -126,12 +126,7 @@ pub fn added(definition: &ReportDefinition) -> String {
 
 fn may_manage(caller: &Caller) -> Result<()> {
     caller.authorise(Operation::ManageDefinitions)?;
-    match caller.scope() {
-        DataScope::Everything => Ok(()),
-        DataScope::Sources(_) => Err(Error::forbidden(
-            "the caller may see rows of named sources only: expected one who may see all",
-        )),
-    }
+    caller.check_all_rows()
 }
 
 fn refused(faults: &[DefinitionFault]) -> Error {
