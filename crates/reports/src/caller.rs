@@ -530,19 +530,6 @@ impl Caller {
         }
     }
 
-    /// Refuses a caller who may see rows of some sources only.
-    ///
-    /// # Errors
-    /// `Forbidden`.
-    pub fn check_all_rows(&self) -> Result<()> {
-        match self.scope() {
-            DataScope::Everything => Ok(()),
-            DataScope::Sources(_) => Err(Error::forbidden(
-                "the caller may see rows of named sources only: expected one who may see all",
-            )),
-        }
-    }
-
     /// The rows this caller may see: those of the credential's sources; for a source administrator whose
     /// credential names no sources, none.
     pub fn scope(&self) -> DataScope {

@@ -5,7 +5,7 @@
 
 use super::Reports;
 use crate::audit::{AuditEvent, AuditOperation};
-use crate::caller::{Caller, Operation};
+use crate::caller::{Caller, DataScope, Operation};
 use crate::definition::ReportDefinition;
 use crate::definition_fault::DefinitionFault;
 use crate::error::{Error, Result, shown};
@@ -26,6 +26,17 @@ impl Reports {
         self.authorise(caller, Operation::ReadResult)?;
         let seen = |report: &ReportId| caller.auditor().is_none_or(|limits| limits.reports.contains(report));
         Ok(self.catalogue.iter().filter(|definition| seen(&definition.id)).collect())
+    }
+
+    /// Whether a caller may do what concerns rows of all sources.
+    pub(super) fn authorise_all_rows(&self, caller: &Caller, operation: Operation) -> Result<()> {
+        self.authorise(caller, operation)?;
+        match caller.scope() {
+            DataScope::Everything => Ok(()),
+            DataScope::Sources(_) => Err(Error::forbidden(
+                "the caller may see rows of named sources only: expected one who may see all",
+            )),
+        }
     }
 }
 
@@ -74,7 +85,7 @@ impl Definitions {
     /// # Errors
     /// `Forbidden`.
     pub async fn check(&self, caller: &Caller, text: &str) -> Result<Vec<DefinitionFault>> {
-        may_manage(caller)?;
+        self.reports.authorise_all_rows(caller, Operation::ManageDefinitions)?;
         Ok(self.custom.check(text).await?.1)
     }
 
@@ -83,7 +94,7 @@ impl Definitions {
     /// # Errors
     /// `Forbidden`; `Invalid` with what is wrong with the text, or with its version.
     pub async fn add(&self, caller: &Caller, text: &str) -> Result<(KeptDefinition, Addition)> {
-        may_manage(caller)?;
+        self.reports.authorise_all_rows(caller, Operation::ManageDefinitions)?;
         let (definition, faults) = self.custom.check(text).await?;
         let definition = definition.filter(|_| faults.is_empty()).ok_or_else(|| refused(&faults))?;
         let kept = KeptDefinition {
@@ -105,7 +116,7 @@ impl Definitions {
     /// # Errors
     /// `Forbidden`; `NotFound`.
     pub async fn remove(&self, caller: &Caller, id: &ReportId) -> Result<()> {
-        may_manage(caller)?;
+        self.reports.authorise_all_rows(caller, Operation::ManageDefinitions)?;
         let event = self.event(caller, id, "definition removed".to_owned());
         if !self.store.remove_definition(id, self.reports.clock.now(), &event).await? {
             return Err(absent(id));
@@ -122,11 +133,6 @@ impl Definitions {
 /// What the audit trail says of a definition that is added.
 pub fn added(definition: &ReportDefinition) -> String {
     format!("definition added, version {}, sha-256 {}", definition.version, definition.digest)
-}
-
-fn may_manage(caller: &Caller) -> Result<()> {
-    caller.authorise(Operation::ManageDefinitions)?;
-    caller.check_all_rows()
 }
 
 fn refused(faults: &[DefinitionFault]) -> Error {
