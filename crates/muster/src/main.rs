@@ -66,7 +66,7 @@ async fn dispatch(cli: Cli) -> Result {
         Command::Serve(args) => Box::pin(serve::run(args, settings)).await,
         Command::Demo(args) => Box::pin(demo::run(args, settings, output)).await,
         Command::Client(command) => Box::pin(commands::client::run(command, settings, output)).await,
-        Command::Source(command) => commands::source::run(command, settings, output).await,
+        Command::Source(command) => Box::pin(commands::source::run(command, settings, output)).await,
         Command::Refresh(args) => commands::refresh::run(args, settings, output).await,
         Command::Report(command) => Box::pin(commands::report::run(command, settings, output)).await,
         Command::Definition(command) => Box::pin(commands::definition::run(command, settings, output)).await,
