@@ -6,6 +6,7 @@ use muster_harness::tally::{CargoOutput, Tally};
 use muster_harness::workspace::{Workspace, cargo, must_run_everything};
 use muster_harness::{book, clients, command, console, faults, hostile, install, monitoring, twice};
 use std::ffi::OsString;
+use std::time::Instant;
 
 /// The worker is tested by itself: its virtual time is a feature of tokio, and with this feature everything above tokio,
 /// DataFusion included, would be built a second time.
@@ -51,26 +52,50 @@ pub fn run(workspace: &Workspace) -> Result<bool> {
         ("MUSTER_DELTA_PYTHON", delta.ok().map(OsString::from)),
         ("MUSTER_KAFKA_PYTHON", kafka.ok().map(OsString::from)),
     ];
+    let mut parts = Parts { tally, begun: Instant::now(), rows: Vec::new() };
     for arguments in RUNS {
-        tally += cargo_test(workspace, arguments, &required)?;
+        parts.run(&arguments.join(" "), || cargo_test(workspace, arguments, &required));
     }
+    parts.run("the book", || book::pages(workspace, &binary, ""));
+    parts.run("the published clients", || {
+        clients::suites(workspace, binary.clone(), clients::DEFAULT_IDENTITIES)
+    });
+    parts.run("the console in a browser", || {
+        console::pages(workspace, &binary, console::DEFAULT_IDENTITIES)
+    });
+    parts.run("the demo made twice", || twice::demos(workspace, &binary));
+    parts.run("hostile requests", || hostile::requests(workspace, &binary, false, 1));
+    parts.run("the monitoring", || monitoring::series(workspace, &binary));
+    parts.run("faults", || faults::parts(workspace, &binary, &faults::Options::in_tests()));
+    println!("{}", parts.rows.join("\n"));
+    println!("{}", parts.tally);
+    Ok(parts.tally.failed == 0)
+}
 
-    let book = book::pages(workspace, &binary, "");
-    tally += counted_or_failed("the book", book);
-    let clients = clients::suites(workspace, binary.clone(), clients::DEFAULT_IDENTITIES);
-    tally += counted_or_failed("the published clients", clients);
-    let pages = console::pages(workspace, &binary, console::DEFAULT_IDENTITIES);
-    tally += counted_or_failed("the console in a browser", pages);
-    let twice = twice::demos(workspace, &binary);
-    tally += counted_or_failed("the demo made twice", twice);
-    let hostile = hostile::requests(workspace, &binary, false, 1);
-    tally += counted_or_failed("hostile requests", hostile);
-    let monitoring = monitoring::series(workspace, &binary);
-    tally += counted_or_failed("the monitoring", monitoring);
-    let faults = faults::parts(workspace, &binary, &faults::Options::in_tests());
-    tally += counted_or_failed("faults", faults);
-    println!("{tally}");
-    Ok(tally.failed == 0)
+/// What was run, with the time that each part took: continuous integration has a limit, and the table says what uses it up.
+struct Parts {
+    tally: Tally,
+    begun: Instant,
+    rows: Vec<String>,
+}
+
+impl Parts {
+    /// Runs a part. One that broke off is one failure, so that the totals are printed whatever happens.
+    fn run(&mut self, name: &str, part: impl FnOnce() -> Result<Tally>) {
+        let begun = Instant::now();
+        let counted = part().unwrap_or_else(|failure| {
+            println!("FAIL  {name}: {failure}");
+            Tally { failed: 1, ..Tally::default() }
+        });
+        self.tally += counted;
+        let row = format!(
+            "took  {:>5} s, to {:>5} s: {name}: {counted}",
+            begun.elapsed().as_secs(),
+            self.begun.elapsed().as_secs()
+        );
+        println!("{row}");
+        self.rows.push(row);
+    }
 }
 
 fn cargo_test(
@@ -91,12 +116,4 @@ fn cargo_test(
         counted.failed += 1;
     }
     Ok(counted)
-}
-
-/// A suite that broke off is one failure, so that the totals are printed whatever happens.
-fn counted_or_failed(name: &str, suite: Result<Tally>) -> Tally {
-    suite.unwrap_or_else(|failure| {
-        println!("FAIL  {name}: {failure}");
-        Tally { failed: 1, ..Tally::default() }
-    })
 }

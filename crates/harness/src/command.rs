@@ -5,6 +5,9 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+/// From when on a command tells how long it took: where a limit is near, the output says what used it up.
+const LONG: Duration = Duration::from_secs(10);
+
 /// Runs a command to its end. It prints to our own output.
 ///
 /// # Errors
@@ -12,7 +15,11 @@ use std::time::{Duration, Instant};
 pub fn run(command: &mut Command) -> Result<()> {
     let shown = shown(command);
     eprintln!("$ {shown}");
+    let begun = Instant::now();
     let status = command.status().context(|| format!("{shown} cannot be run"))?;
+    if begun.elapsed() >= LONG {
+        eprintln!("took {} s: {shown}", begun.elapsed().as_secs());
+    }
     if status.success() { Ok(()) } else { Err(Failure::new(format!("{shown}: {status}"))) }
 }
 
