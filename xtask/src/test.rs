@@ -60,9 +60,7 @@ pub fn run(workspace: &Workspace) -> Result<bool> {
     parts.run("the published clients", || {
         clients::suites(workspace, binary.clone(), clients::DEFAULT_IDENTITIES)
     });
-    parts.run("the console in a browser", || {
-        console::pages(workspace, &binary, console::DEFAULT_IDENTITIES)
-    });
+    parts.run("the console in a browser", || console::pages(workspace, &binary, console::DEFAULT_IDENTITIES));
     parts.run("the demo made twice", || twice::demos(workspace, &binary));
     parts.run("hostile requests", || hostile::requests(workspace, &binary, false, 1));
     parts.run("the monitoring", || monitoring::series(workspace, &binary));
