@@ -146,7 +146,13 @@ impl Caller {
         let bytes = whole(body).await?;
         let text: &[u8] = if bytes.is_empty() { b"null" } else { &bytes };
         let body = serde_json::from_slice(text).map_err(|error| {
-            tracing::error!(%error, "an answer of the API does not have the expected form");
+            // Where, and not the text of the error: that may quote a value of the answer.
+            tracing::error!(
+                expected = std::any::type_name::<T>(),
+                line = error.line(),
+                column = error.column(),
+                "an answer of the API does not have the expected form"
+            );
             Refusal::fault("the answer does not have the expected form")
         })?;
         Ok(Counted { body, total })

@@ -13,6 +13,7 @@ use muster_reports::ids::{ReportId, TenantId, sha256_hex};
 use muster_reports::kept_definition::KeptDefinition;
 use muster_reports::ports::{CustomReports, DefinitionStore};
 use muster_reports::{Catalogue, Error, ReportDefinition};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -39,21 +40,24 @@ impl KeptDefinitions {
     /// # Errors
     /// When the store fails.
     pub async fn reload(&self) -> Result<()> {
+        self.take(&mut BTreeSet::new()).await
+    }
+
+    /// [`Self::reload`]; the log does not say again what `told` has.
+    async fn take(&self, told: &mut BTreeSet<(ReportId, u32)>) -> Result<()> {
         let kept = self.store.definitions(&self.tenant).await?;
-        let usable = kept.iter().filter_map(|kept| match self.read(kept) {
-            Ok(definition) => Some(definition),
-            Err(error) => {
-                let report = kept.id.as_str();
-                tracing::warn!(
-                    report,
-                    version = kept.version,
-                    error = error_chain(&error),
-                    "a report cannot be used"
-                );
-                None
+        let mut usable = Vec::with_capacity(kept.len());
+        for kept in &kept {
+            match self.read(kept) {
+                Ok(definition) => usable.push(definition),
+                Err(error) if told.insert((kept.id.clone(), kept.version)) => {
+                    let report = kept.id.as_str();
+                    let error = error_chain(&error);
+                    tracing::warn!(report, version = kept.version, error, "a report cannot be used");
+                }
+                Err(_) => {}
             }
-        });
-        let usable: Vec<_> = usable.collect();
+        }
         self.catalogue.keep(usable);
         Ok(())
     }
@@ -83,8 +87,9 @@ impl KeptDefinitions {
 
     /// Takes changes until `stop` is cancelled.
     pub async fn follow(self, stop: CancellationToken) {
+        let mut told = BTreeSet::new();
         while !stop.is_cancelled() {
-            if let Err(error) = self.reload().await {
+            if let Err(error) = self.take(&mut told).await {
                 tracing::warn!(error = error_chain(&error), "definitions of reports cannot be read");
             }
             tokio::select! {
