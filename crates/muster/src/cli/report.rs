@@ -172,9 +172,18 @@ The records of the results are kept, with the digests of their files. Files that
         #[arg(long, value_name = "N")]
         keep_last: Option<u32>,
     },
-    /// List the reports that this version has, and their arguments
-    #[command(after_help = "Example:\n  muster report list-kinds")]
-    ListKinds,
+    /// List the reports that can be run, and their arguments
+    #[command(after_help = "\
+With a service (--env, --base-url or --client-id), those that its client may run, reports of one's own among them. \
+Without one, those that this version has.
+
+Examples:
+  muster report list-kinds
+  muster report list-kinds --env production")]
+    ListKinds {
+        #[command(flatten)]
+        service: Service,
+    },
 }
 
 /// `report compare`

@@ -31,6 +31,13 @@ pub struct Service {
     pub ca_file: Option<PathBuf>,
 }
 
+impl Service {
+    /// Whether flags or variables name a service or a client.
+    pub fn is_named(&self) -> bool {
+        self.environment.is_some() || self.base_url.is_some() || self.client_id.is_some()
+    }
+}
+
 /// `env`
 #[derive(Debug, Subcommand)]
 pub enum EnvCommand {

@@ -9,7 +9,10 @@ use crate::environments;
 use crate::failure::{Failure, Result};
 use crate::output::{Column, Output, count, json, number, print, say, table, text};
 use crate::serve::Signals;
-use muster_client::wire::{ListedResult, ReportResults, ResultStatus, TaskResultDetailsMessagesInner};
+use muster_client::wire::{
+    ListedResult, ReportDescription, ReportResults, ResultStatus, TaskResultDetailsMessagesInner,
+};
+use muster_reports::ReportDefinition;
 use muster_reports::audit::{AuditEvent, AuditOperation};
 use muster_reports::definition::EXTRA_FORMATS;
 use muster_reports::ids::TaskId;
@@ -71,7 +74,14 @@ pub async fn run(command: &ReportCommand, settings: &Settings, output: Output) -
             connect(service)?.cancel(id).await?;
             print(&format!("report {id} is cancelled"))
         }
-        ReportCommand::ListKinds => list_kinds(settings, output),
+        ReportCommand::ListKinds { service } if service.is_named() => {
+            let reports = connect(service)?.definitions().await?;
+            list_kinds(reports.into_iter().map(Listed::from).collect(), output)
+        }
+        ReportCommand::ListKinds { .. } => {
+            let catalogue = data_dir::catalogue(settings)?;
+            list_kinds(catalogue.iter().map(|definition| Listed::from(&*definition)).collect(), output)
+        }
     }
 }
 
@@ -256,7 +266,7 @@ struct Listed {
     name: String,
     description: String,
     arguments: Vec<ListedArgument>,
-    formats: Vec<&'static str>,
+    formats: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -267,29 +277,45 @@ struct ListedArgument {
     meaning: String,
 }
 
-/// The reports that this version and this data directory's settings have.
-fn list_kinds(settings: &Settings, output: Output) -> Result {
-    let catalogue = data_dir::catalogue(settings)?;
-    let listed: Vec<_> = catalogue
-        .iter()
-        .map(|definition| Listed {
+impl From<&ReportDefinition> for Listed {
+    fn from(definition: &ReportDefinition) -> Self {
+        let arguments = definition.arguments.iter().map(|argument| ListedArgument {
+            name: argument.name.clone(),
+            required: argument.required,
+            expected: argument.kind.expectation(),
+            meaning: argument.meaning.clone(),
+        });
+        Self {
             id: definition.id.to_string(),
             version: definition.version,
             name: definition.name.clone(),
             description: definition.description.clone(),
-            arguments: definition
-                .arguments
-                .iter()
-                .map(|argument| ListedArgument {
-                    name: argument.name.clone(),
-                    required: argument.required,
-                    expected: argument.kind.expectation(),
-                    meaning: argument.meaning.clone(),
-                })
-                .collect(),
-            formats: definition.formats.iter().map(|format| format.as_str()).collect(),
-        })
-        .collect();
+            arguments: arguments.collect(),
+            formats: definition.formats.iter().map(|format| format.as_str().to_owned()).collect(),
+        }
+    }
+}
+
+impl From<ReportDescription> for Listed {
+    fn from(report: ReportDescription) -> Self {
+        let arguments = report.arguments.into_iter().map(|argument| ListedArgument {
+            name: argument.name,
+            required: argument.required,
+            expected: argument.expected,
+            meaning: argument.meaning,
+        });
+        Self {
+            id: report.id,
+            version: report.version,
+            name: report.name,
+            description: report.description,
+            arguments: arguments.collect(),
+            formats: report.formats,
+        }
+    }
+}
+
+fn list_kinds(listed: Vec<Listed>, output: Output) -> Result {
     let columns = [text("kind"), text("name"), text("arguments (* required)"), text("formats")];
     output.list(&listed, &columns, |report| {
         let arguments = report.arguments.iter().map(|argument| {

@@ -5,7 +5,7 @@ use serde_json::json;
 use std::path::{Path, PathBuf};
 
 /// A definition among the examples of the documents.
-fn example(name: &str) -> String {
+pub fn example(name: &str) -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     root.join("docs/definitions").join(name).to_str().unwrap().to_owned()
 }

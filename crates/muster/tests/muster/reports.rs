@@ -99,6 +99,25 @@ fn arguments_are_what_the_definition_says() {
 
 /// No worker: the report waits for ever.
 #[test]
+fn the_kinds_of_a_service_have_the_reports_that_it_keeps() {
+    let installation = Installation::new(2);
+    let ids = |kinds: &Output| {
+        let kinds: Vec<Value> = json(kinds).as_array().unwrap().clone();
+        kinds.iter().map(|kind| kind["id"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let listed = || installation.report(&["list-kinds", "--output", "json"]);
+    let before = ids(&listed());
+    assert_eq!(before, ids(&muster(&installation.data, &["report", "list-kinds", "--output", "json"])));
+    let example = crate::definitions::example("holders-of-rights.toml");
+    succeeds(&muster(&installation.data, &["definition", "add", &example]));
+    // Another process looks for what is kept every two seconds.
+    let after = awaited("the report that is kept", || {
+        Some(ids(&listed())).filter(|ids| ids.contains(&"HOLDERS_OF_RIGHTS".to_owned()))
+    });
+    assert_eq!(after.len(), before.len() + 1);
+}
+
+#[test]
 fn an_interrupted_wait_says_that_the_report_runs_on() {
     let installation = Installation::new(0);
     let mut waiting = installation
