@@ -3,7 +3,7 @@
 use muster_harness::command;
 use muster_harness::failure::{Context, Failure, Result};
 use muster_harness::install::{debian_packages, installed_once, python_with};
-use muster_harness::workspace::{Workspace, cargo};
+use muster_harness::workspace::{Workspace, cargo_for_others};
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -44,7 +44,7 @@ fn cargo_program(workspace: &Workspace, name: &str, version: &str) -> Result<Pat
     installed_once(&folder, || {
         let built = folder.join("build");
         command::run(
-            cargo()
+            cargo_for_others()
                 .args(["install", "--locked", "--quiet", "--no-track", "--version", version])
                 .args(QUICKLY_BUILT.iter().flat_map(|setting| ["--config", setting]))
                 .arg("--root")

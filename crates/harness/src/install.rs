@@ -6,7 +6,7 @@
 
 use crate::command;
 use crate::failure::{Context, Failure, Result};
-use crate::workspace::{Workspace, cargo};
+use crate::workspace::{Workspace, cargo_for_others};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -126,7 +126,7 @@ pub fn broker(workspace: &Workspace) -> Result<PathBuf> {
     installed_once(&folder, || {
         let built = folder.join("build");
         command::run(
-            cargo()
+            cargo_for_others()
                 .args(["install", "tansu", "--version", TANSU_VERSION, "--locked"])
                 .args(["--features", "dynostore", "--root"])
                 .arg(&folder)

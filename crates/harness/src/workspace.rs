@@ -113,6 +113,13 @@ pub fn cargo() -> Command {
     command
 }
 
+/// [`cargo`] for a program of others: lints of ours are not for it.
+pub fn cargo_for_others() -> Command {
+    let mut command = cargo();
+    command.env_remove("RUSTC_WORKSPACE_WRAPPER").env_remove("CLIPPY_ARGS");
+    command
+}
+
 /// Beginnings of the variables that cargo sets for the program that it runs.
 const OWN_PACKAGE: [&str; 5] =
     ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_CRATE_NAME", "CARGO_BIN_NAME", "CARGO_PRIMARY_PACKAGE"];
