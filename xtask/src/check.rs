@@ -4,7 +4,7 @@ use crate::setup;
 use crate::tidy;
 use muster_harness::command;
 use muster_harness::failure::Result;
-use muster_harness::workspace::{Workspace, cargo, must_run_everything};
+use muster_harness::workspace::{Workspace, must_run_everything};
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -15,15 +15,10 @@ const FETCH_MAX: Duration = Duration::from_secs(180);
 /// Checks tidy, formatting, lints, and what is known about the dependencies. Whether all of it is in order.
 pub fn run(workspace: &Workspace) -> Result<bool> {
     let tidy = tidy::run(workspace)?;
-    let in_root = |arguments: &[&str]| {
-        let mut command = cargo();
-        command.args(arguments).current_dir(&workspace.root);
-        command
-    };
-    command::run(&mut in_root(&["fmt", "--all", "--check"]))?;
+    command::run(workspace.cargo().args(["fmt", "--all", "--check"]))?;
     let dependencies = dependencies(workspace)?;
     for arguments in LINTED {
-        command::run(&mut lint(workspace, in_root(arguments)))?;
+        command::run(lint(workspace).args(arguments.iter()))?;
     }
     Ok(tidy && dependencies)
 }
@@ -36,10 +31,11 @@ const LINTED: [&[&str]; 2] = [
 /// The program through which cargo compiles the crates of a workspace.
 const COMPILER: &str = "RUSTC_WORKSPACE_WRAPPER";
 
-/// Makes a build one that lints our crates. `cargo clippy` would check each dependency as well, and the tests, which need
+/// A cargo whose builds lint our crates. `cargo clippy` would check each dependency as well, and the tests, which need
 /// them built, cannot use what a check leaves: on a new machine that is a quarter of an hour. Where the environment has
 /// cargo compile with clippy, the tests use this build; else our crates are not optimised, for the lints alone.
-fn lint(workspace: &Workspace, mut build: Command) -> Command {
+fn lint(workspace: &Workspace) -> Command {
+    let mut build = workspace.cargo();
     if std::env::var_os(COMPILER).is_some() {
         return build;
     }

@@ -3,7 +3,7 @@
 use crate::setup;
 use muster_harness::failure::Result;
 use muster_harness::tally::{CargoOutput, Tally};
-use muster_harness::workspace::{Workspace, cargo, must_run_everything};
+use muster_harness::workspace::{Workspace, must_run_everything};
 use muster_harness::{book, clients, command, console, faults, hostile, install, monitoring, twice};
 use std::ffi::OsString;
 use std::time::Instant;
@@ -101,8 +101,8 @@ fn cargo_test(
     arguments: &[&str],
     required: &[(&str, Option<OsString>)],
 ) -> Result<Tally> {
-    let mut tests = cargo();
-    tests.current_dir(&workspace.root).args(arguments);
+    let mut tests = workspace.cargo();
+    tests.args(arguments);
     for (variable, value) in required {
         tests.envs(value.iter().map(|value| (variable, value)));
     }
