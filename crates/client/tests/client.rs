@@ -1,6 +1,8 @@
-//! The SDK against a service that answers as told, and against published descriptions of services.
+//! The SDK against a service that answers as told, against published descriptions of services, and against recorded exchanges.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "client/exchanges.rs"]
+mod exchanges;
 #[path = "client/neighbours.rs"]
 mod neighbours;
 #[path = "client/published.rs"]

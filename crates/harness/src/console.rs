@@ -22,6 +22,9 @@ pub struct Options {
     /// People in the organisation that is looked at
     #[arg(long, default_value_t = DEFAULT_IDENTITIES)]
     pub identities: u64,
+    /// Only sign in at an issuer, and look at no page otherwise
+    #[arg(long, conflicts_with = "picture")]
+    pub sign_in: bool,
     /// Put the screenshot of the list of runs in the README's place
     #[arg(long)]
     pub picture: bool,
@@ -36,7 +39,14 @@ const SETTINGS: [(&str, &str); 1] = [("MUSTER__RATE_LIMIT__REQUESTS", "1000000")
 /// Looks at every page and prints totals.
 pub fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
     let binary = workspace.binary(options.binary.as_deref())?;
-    let tally = pages(workspace, &binary, options.identities)?;
+    let tally = match options.sign_in {
+        true => {
+            let folder = workspace.fresh_folder("sign-in")?;
+            let installation = Installation::with_demo(&binary, &folder.join("data"), options.identities)?;
+            issuer::sign_in(workspace, &installation, &folder.join("screenshots"))?
+        }
+        false => pages(workspace, &binary, options.identities)?,
+    };
     println!("{tally}");
     let pictured = !options.picture || put_picture(workspace)?;
     Ok(tally.failed == 0 && pictured)

@@ -55,6 +55,8 @@ pub struct AccessItemAccessProfileResponse {
     #[schema(nullable = false, required = false, example = "2c9180897e7742b2017e781782f705b9")]
     pub source_id: Option<String>,
     /// The applications that it belongs to.
+    #[serde(default)]
+    #[schema(required = true)]
     pub app_refs: Vec<AccessItemAppRef>,
     /// When it is assigned; this service does not know.
     #[serde(default)]
