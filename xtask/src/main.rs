@@ -1,5 +1,5 @@
 //! Tasks of this repository:
-//! `cargo xtask check|tidy|docs|test|book|clients|console|kill|faults|relay|hostile|monitoring|package|fuzz|bench`.
+//! `cargo xtask check|tidy|docs|test|book|clients|console|kill|faults|relay|hostile|monitoring|package|release|fuzz|bench`.
 //!
 //! Why a program and not scripts: the same commands on every machine, with types and without a shell. The tasks that
 //! start the service are in `crates/harness`, which knows the service only from outside, as a process and over HTTP. So
@@ -14,6 +14,7 @@ mod check;
 mod docs;
 mod fuzz;
 mod package;
+mod release;
 mod setup;
 mod test;
 mod tidy;
@@ -60,6 +61,8 @@ enum Task {
     Monitoring(monitoring::Options),
     /// Make the Debian package and a container, and try them
     Package(package::Options),
+    /// Make what is handed out of a version: packages, an archive, lists of what is built in, digests, a signature
+    Release(release::Options),
     /// Fuzz everything that hostile input reaches, with coverage as the guide
     Fuzz(fuzz::Options),
     /// Time and memory on a large organisation, compared with other programs that do the same
@@ -94,6 +97,7 @@ fn run(task: Task) -> Result<bool> {
         Task::Hostile(options) => hostile::run(&workspace, &options),
         Task::Monitoring(options) => monitoring::run(&workspace, &options),
         Task::Package(options) => package::run(&workspace, &options),
+        Task::Release(options) => release::run(&workspace, &options),
         Task::Fuzz(options) => fuzz::run(&workspace, &options),
         Task::Bench(options) => bench::run(&workspace, &options),
     }

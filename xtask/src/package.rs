@@ -27,9 +27,9 @@ pub struct Options {
 /// How the container is built and run.
 const CONTAINER: &str = include_str!("package/container.sh");
 /// The revision that is handed out; the trial upgrades to the next one.
-const FIRST: u32 = 1;
+pub const FIRST: u32 = 1;
 /// Where the program, manual pages and completions are put; the package takes them from there.
-const MADE: &str = "packaging/made";
+pub const MADE: &str = "packaging/made";
 /// Names of the completions, as the shells look for them.
 const COMPLETIONS: [(&str, &str); 3] = [("bash", "muster"), ("zsh", "_muster"), ("fish", "muster.fish")];
 
@@ -38,10 +38,10 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
     let binary = workspace.binary(options.binary.as_deref())?;
     gather(workspace, &binary)?;
     let folder = workspace.fresh_folder("package")?;
-    let package = make(workspace, FIRST, &folder)?;
+    let package = make(workspace, FIRST, &folder, None)?;
     println!("{}", package.display());
     if options.is_tried {
-        let next = make(workspace, FIRST + 1, &folder)?;
+        let next = make(workspace, FIRST + 1, &folder, None)?;
         trial::run(workspace, &package, &next)?;
         println!("installed, started, upgraded and removed");
     }
@@ -53,7 +53,7 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
 }
 
 /// Puts everything that has to be made into the folder that the packages take it from.
-fn gather(workspace: &Workspace, binary: &Path) -> Result<()> {
+pub fn gather(workspace: &Workspace, binary: &Path) -> Result<()> {
     let made = workspace.root.join(MADE);
     if made.exists() {
         std::fs::remove_dir_all(&made).context(|| format!("{} cannot be emptied", made.display()))?;
@@ -82,8 +82,17 @@ fn in_container(workspace: &Workspace, package: &Path) -> Result<()> {
     command::run(&mut story)
 }
 
-/// Makes the package of this revision, and returns its place.
-fn make(workspace: &Workspace, revision: u32, folder: &Path) -> Result<PathBuf> {
+/// The files of a folder, by name.
+pub fn files_in(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = std::fs::read_dir(folder).context(|| format!("{} cannot be listed", folder.display()))?;
+    let mut files: Vec<PathBuf> =
+        entries.flatten().map(|entry| entry.path()).filter(|path| path.is_file()).collect();
+    files.sort();
+    Ok(files)
+}
+
+/// Makes the package of this revision, and returns its place. Its files are dated with `epoch`, if it is given.
+pub fn make(workspace: &Workspace, revision: u32, folder: &Path, epoch: Option<&str>) -> Result<PathBuf> {
     let package = folder.join(format!("muster-{revision}.deb"));
     let mut pack = Command::new(setup::cargo_deb(workspace)?);
     pack.current_dir(&workspace.root)
@@ -92,6 +101,9 @@ fn make(workspace: &Workspace, revision: u32, folder: &Path) -> Result<PathBuf> 
         .args(["--deb-revision", &revision.to_string()])
         .arg("--output")
         .arg(&package);
+    if let Some(epoch) = epoch {
+        pack.env("SOURCE_DATE_EPOCH", epoch);
+    }
     if revision > FIRST {
         // It is only upgraded to, on this machine.
         pack.arg("--fast");

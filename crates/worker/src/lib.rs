@@ -32,6 +32,7 @@ use std::time::Duration;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
+use tracing::Instrument;
 
 /// Limits and intervals of the worker.
 #[derive(Debug, Clone)]
@@ -153,8 +154,13 @@ impl Worker {
         }
     }
 
-    /// Runs one claimed task and ends the attempt.
+    /// Runs one claimed task and ends the attempt. Every line that is logged meanwhile has the task's id, whoever logs it.
     async fn attempt(&self, claim: Claim, release: &CancellationToken) {
+        let span = tracing::info_span!("run", task = %claim.task.id, report = %claim.task.report);
+        self.attempt_within(claim, release).instrument(span).await;
+    }
+
+    async fn attempt_within(&self, claim: Claim, release: &CancellationToken) {
         let claim = Arc::new(claim);
         let progress = Arc::new(ProgressCell::default());
         let started = self.clock.now();
@@ -201,7 +207,7 @@ impl Worker {
         // A task of its own: a run that computes for a long time between two awaits does not delay heartbeats.
         let mut run = AbortOnDropHandle::new(tokio::spawn({
             let (runner, claim, progress) = (self.runner.clone(), claim.clone(), progress.clone());
-            async move { runner.run(&claim, &progress).await }
+            async move { runner.run(&claim, &progress).await }.in_current_span()
         }));
         let stopped = tokio::select! {
             biased;

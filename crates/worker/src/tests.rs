@@ -512,3 +512,72 @@ async fn a_run_that_is_expected_to_be_short_does_not_wait_for_long_ones() {
     assert_eq!(installation.task(4).await.state, TaskState::Pending);
     worker.abort();
 }
+
+/// Keeps what is logged.
+#[derive(Clone, Default)]
+struct Kept(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Kept {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Logs as the code below a run does, which knows no task: while it runs, and when it is dropped.
+struct Talkative;
+
+struct LogsDrop;
+
+impl Drop for LogsDrop {
+    fn drop(&mut self) {
+        tracing::warn!("from a drop");
+    }
+}
+
+#[async_trait]
+impl ReportRunner for Talkative {
+    async fn run(&self, _: &Claim, _: &ProgressCell) -> Result<RunOutcome> {
+        let _drop = LogsDrop;
+        tracing::warn!("from below the run");
+        tokio::task::yield_now().await;
+        tracing::warn!("from below the run, later");
+        Err(Error::invalid("it cannot be made"))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_line_of_a_run_has_the_id_of_its_task() {
+    let kept = Kept::default();
+    let writer = kept.clone();
+    let log = tracing_subscriber::fmt().json().with_writer(move || writer.clone()).finish();
+    let _log = tracing::subscriber::set_default(log);
+    let installation = Installation::new(Store::default());
+    installation.start(1).await;
+    installation.start(2).await;
+    let stop = Stop::default();
+    let running = tokio::spawn(installation.worker(Arc::new(Talkative)).run(stop.clone()));
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    stop.drain.cancel();
+    running.await.unwrap();
+    let text = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
+    let lines: Vec<serde_json::Value> =
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    for message in [
+        "run begins",
+        "from below the run",
+        "from below the run, later",
+        "from a drop",
+        "run failed",
+        "run ended",
+    ] {
+        let of = |line: &&serde_json::Value| line["fields"]["message"] == message;
+        let mut tasks: Vec<&str> =
+            lines.iter().filter(of).map(|line| line["span"]["task"].as_str().unwrap_or("none")).collect();
+        tasks.sort_unstable();
+        assert_eq!(tasks, [task_id(1).as_str(), task_id(2).as_str()], "{message}: {text}");
+    }
+}

@@ -1,0 +1,127 @@
+//! `cargo xtask release`: everything that is handed out of one version, in one folder: the packages for Debian and for Fedora
+//! and their relatives, an archive, what is built in (a software bill of materials and the licences), and the SHA-256 of each,
+//! signed where a key is given.
+//!
+//! Invariant: what is made depends on the program, the repository and `SOURCE_DATE_EPOCH`, and on nothing else: two runs give
+//! the same bytes. `--try` makes it twice and compares.
+
+mod built_in;
+mod parts;
+mod trial;
+mod what;
+
+use crate::package;
+use crate::setup;
+use built_in::BuiltIn;
+use muster_harness::command;
+use muster_harness::failure::{Context, Failure, Result};
+use muster_harness::workspace::Workspace;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use what::{DIGESTS, Release};
+
+/// `cargo xtask release`
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    /// The program to hand out [default: built from this repository with the profile `dist`]
+    #[arg(long, value_name = "FILE")]
+    pub binary: Option<PathBuf>,
+    /// The secret key of minisign that signs the list of digests; without it, the list is not signed
+    #[arg(long, value_name = "FILE")]
+    pub key: Option<PathBuf>,
+    /// Make everything twice, compare, and look at it with the programs of those who get it; the key is made for the trial
+    #[arg(long = "try", conflicts_with = "key")]
+    pub is_tried: bool,
+}
+
+/// Makes the release, and prints its folder. Whether everything succeeded.
+pub fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
+    let binary = match &options.binary {
+        Some(_) => workspace.binary(options.binary.as_deref())?,
+        None => built(workspace)?,
+    };
+    let release = Release {
+        workspace,
+        version: version(workspace)?,
+        epoch: epoch(workspace)?,
+        arch: std::env::consts::ARCH,
+    };
+    let key = match options.is_tried {
+        true => Some(trial::key(workspace)?),
+        false => options.key.clone(),
+    };
+    let folder = make(&release, &binary, key.as_deref(), "release")?;
+    if options.is_tried {
+        let again = make(&release, &binary, key.as_deref(), "release-again")?;
+        trial::compare(&folder, &again)?;
+        trial::look(&release, &folder)?;
+        println!("made twice with the same bytes, and looked at");
+    }
+    println!("{}", folder.display());
+    Ok(true)
+}
+
+/// Makes all parts in a folder of this name.
+fn make(release: &Release, binary: &Path, key: Option<&Path>, name: &str) -> Result<PathBuf> {
+    package::gather(release.workspace, binary)?;
+    let folder = release.workspace.fresh_folder(name)?;
+    let built_in = BuiltIn::of(release)?;
+    let bill = folder.join(format!("muster-{}.cdx.json", release.version));
+    write(&bill, &built_in.bill_of_materials(release)?)?;
+    let licences = folder.join(format!("muster-{}.licences.txt", release.version));
+    write(&licences, &built_in.licences()?)?;
+    parts::deb(release, &folder)?;
+    parts::rpm(release, &folder)?;
+    parts::archive(release, &folder, &[bill, licences])?;
+    let digests = parts::digests(&folder)?;
+    let list = folder.join(DIGESTS);
+    write(&list, &digests)?;
+    if let Some(key) = key {
+        sign(release, &list, key)?;
+    }
+    Ok(folder)
+}
+
+fn write(file: &Path, text: &str) -> Result<()> {
+    std::fs::write(file, text).context(|| format!("{} cannot be written", file.display()))
+}
+
+/// Signs a file; the signature is beside it. minisign asks for the key's password, if it has one.
+fn sign(release: &Release, file: &Path, key: &Path) -> Result<()> {
+    let mut sign = Command::new(setup::debian_program("minisign", "minisign")?);
+    sign.arg("-S").arg("-s").arg(key).arg("-m").arg(file);
+    // Its default comment has the time.
+    sign.arg("-t").arg(format!("muster {}", release.version));
+    command::run(&mut sign)
+}
+
+/// The program as it is handed out.
+fn built(workspace: &Workspace) -> Result<PathBuf> {
+    let mut build = muster_harness::workspace::cargo();
+    build.current_dir(&workspace.root).args(["build", "--locked", "--profile", "dist", "--bin", "muster"]);
+    command::run(&mut build)?;
+    Ok(workspace.target.join("dist").join("muster"))
+}
+
+/// The version of the workspace.
+fn version(workspace: &Workspace) -> Result<String> {
+    let place = workspace.root.join("Cargo.toml");
+    let text = std::fs::read_to_string(&place).context(|| format!("{} cannot be read", place.display()))?;
+    let manifest: toml::Table = toml::from_str(&text).context(|| place.display().to_string())?;
+    let version = manifest["workspace"]["package"]["version"].as_str();
+    version.map(str::to_owned).ok_or_else(|| Failure::new(format!("{} names no version", place.display())))
+}
+
+/// The time that files are dated with: `SOURCE_DATE_EPOCH`, or that of the last commit.
+fn epoch(workspace: &Workspace) -> Result<String> {
+    if let Ok(epoch) = std::env::var("SOURCE_DATE_EPOCH") {
+        let is_number = !epoch.is_empty() && epoch.bytes().all(|digit| digit.is_ascii_digit());
+        let refuse = || Failure::new(format!("SOURCE_DATE_EPOCH is {epoch:?}: expected seconds since 1970"));
+        return if is_number { Ok(epoch) } else { Err(refuse()) };
+    }
+    let mut ask = Command::new("git");
+    ask.current_dir(&workspace.root).args(["log", "-1", "--format=%ct"]);
+    let epoch = command::output(&mut ask)
+        .context(|| "the time of the last commit is not known: expected SOURCE_DATE_EPOCH".into())?;
+    Ok(epoch.trim().to_owned())
+}
