@@ -11,6 +11,7 @@ pub use spec::{ArgumentKind, ArgumentSpec, ArgumentValue};
 use crate::error::{Error, Result, shown};
 use crate::message::Message;
 use crate::nearest::hint;
+use crate::retention::AsOf;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -160,6 +161,11 @@ impl Arguments {
         if let Some(ArgumentValue::Text(kept)) = self.0.get_mut(name) {
             text.clone_into(kept);
         }
+    }
+
+    /// A text for `name`, whatever it had.
+    pub(crate) fn put(&mut self, name: &str, text: &str) {
+        self.0.insert(name.to_owned(), ArgumentValue::Text(text.to_owned()));
     }
 
     /// The text of `name`, if it is a text.
@@ -313,6 +319,17 @@ fn check_value(spec: &ArgumentSpec, value: &RawValue) -> Result<Option<ArgumentV
                 ))
             })?;
             Ok(Some(ArgumentValue::Text(day.to_string())))
+        }
+        (ArgumentKind::Snapshot, RawValue::Text(text)) => {
+            let as_of = text.trim().parse::<AsOf>().map_err(|_| {
+                Error::invalid(format!(
+                    "argument {:?} is {}: expected {}",
+                    spec.name,
+                    shown(text),
+                    spec.kind.expectation()
+                ))
+            })?;
+            Ok(Some(ArgumentValue::Text(as_of.to_string())))
         }
         (
             ArgumentKind::Text

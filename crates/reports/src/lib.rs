@@ -41,6 +41,7 @@ pub mod scheduled;
 pub mod search;
 pub mod search_filter;
 mod searching;
+pub mod series;
 pub mod service;
 pub mod snapshot;
 pub mod task;

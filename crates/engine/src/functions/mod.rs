@@ -5,6 +5,7 @@
 mod attributes;
 mod bounded;
 mod columns;
+mod differences;
 mod digest;
 mod entitlements;
 mod fixed_time;
@@ -23,6 +24,7 @@ use std::sync::Arc;
 
 pub(crate) use attributes::cell;
 pub(crate) use columns::AccountColumnsFunction;
+pub(crate) use differences::Pairs;
 pub(crate) use digest::content_digests;
 pub(crate) use entitlements::text_lists;
 pub(crate) use fixed_time::MomentFunction;
@@ -42,6 +44,8 @@ pub(crate) fn register(context: &SessionContext) {
         ScalarUDF::from(merge::MergeTextsFunction::new()),
         ScalarUDF::from(entitlements::KeptFunction::new()),
         ScalarUDF::from(entitlements::EntriesFunction::new()),
+        ScalarUDF::from(differences::CellsFunction::new()),
+        ScalarUDF::from(differences::DifferencesFunction::new()),
     ] {
         context.register_udf(function);
     }

@@ -18,6 +18,7 @@ fn argument(spec: &ArgumentSpec) -> ArgumentDescription {
         | ArgumentKind::Boolean
         | ArgumentKind::Integer { .. }
         | ArgumentKind::Date
+        | ArgumentKind::Snapshot
         | ArgumentKind::Text
         | ArgumentKind::SourceId
         | ArgumentKind::AuthoritativeSourceId

@@ -33,6 +33,9 @@ pub enum ArgumentKind {
     },
     /// A day such as `2026-03-31`.
     Date,
+    /// The snapshot with which a period begins: its id, a day or a time. A start puts the id in place of the others
+    /// ([`crate::series`]).
+    Snapshot,
     /// Any text that is not blank.
     Text,
     /// The id of a source of the snapshot.
@@ -68,6 +71,7 @@ impl ArgumentKind {
             Self::Boolean => "boolean",
             Self::Integer { .. } => "integer",
             Self::Date => "date",
+            Self::Snapshot => "snapshot",
             Self::Text => "text",
             Self::SourceId => "source_id",
             Self::AuthoritativeSourceId => "authoritative_source_id",
@@ -87,6 +91,7 @@ impl ArgumentKind {
             Self::Integer { min: i64::MIN, max } => format!("a whole number up to {max}"),
             Self::Integer { min, max } => format!("a whole number from {min} to {max}"),
             Self::Date => "a day such as 2026-03-31".into(),
+            Self::Snapshot => "the id of a snapshot, a day such as 2026-03-31, or a time such as 2026-03-31T12:00:00Z".into(),
             Self::Text => "a text".into(),
             Self::SourceId => "the id of a source, as a text".into(),
             Self::AuthoritativeSourceId => "the id of an authoritative source, as a text".into(),

@@ -55,8 +55,11 @@ fn our_own_reports_are_of_no_published_kind() {
         ids,
         [
             "ACCESS",
+            "ACCESS_CHANGES",
+            "ACCESS_IN_PERIOD",
             "DORMANT_ACCOUNTS",
             "ENTITLEMENTS",
+            "IDENTITY_CHANGES",
             "LEAVERS_WITH_ACCESS",
             "MACHINE_ACCOUNTS",
             "MANAGER_REVIEW",

@@ -92,6 +92,7 @@ pub(super) fn check_sources(
             ArgumentKind::Boolean
             | ArgumentKind::Integer { .. }
             | ArgumentKind::Date
+            | ArgumentKind::Snapshot
             | ArgumentKind::Text
             | ArgumentKind::SourceName
             | ArgumentKind::Query
