@@ -360,7 +360,7 @@ pub struct Catalogue {
     kept: Arc<RwLock<BTreeMap<ReportId, Arc<ReportDefinition>>>>,
 }
 
-const BUILT_IN: [(&str, &str); 20] = [
+const BUILT_IN: [(&str, &str); 21] = [
     ("accounts.toml", include_str!("../definitions/accounts.toml")),
     ("identities.toml", include_str!("../definitions/identities.toml")),
     ("identities_details.toml", include_str!("../definitions/identities_details.toml")),
@@ -372,6 +372,7 @@ const BUILT_IN: [(&str, &str); 20] = [
     ("access.toml", include_str!("../definitions/access.toml")),
     ("access_changes.toml", include_str!("../definitions/access_changes.toml")),
     ("access_in_period.toml", include_str!("../definitions/access_in_period.toml")),
+    ("attribute_mappings.toml", include_str!("../definitions/attribute_mappings.toml")),
     ("dormant_accounts.toml", include_str!("../definitions/dormant_accounts.toml")),
     ("entitlements.toml", include_str!("../definitions/entitlements.toml")),
     ("identity_changes.toml", include_str!("../definitions/identity_changes.toml")),

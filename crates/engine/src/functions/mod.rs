@@ -10,6 +10,7 @@ mod digest;
 mod entitlements;
 mod fixed_time;
 mod mapping;
+mod mappings;
 mod merge;
 mod source_filter;
 
@@ -44,6 +45,8 @@ pub(crate) fn register(context: &SessionContext) {
         ScalarUDF::from(merge::MergeTextsFunction::new()),
         ScalarUDF::from(entitlements::KeptFunction::new()),
         ScalarUDF::from(entitlements::EntriesFunction::new()),
+        ScalarUDF::from(mappings::MappingsFunction::new()),
+        ScalarUDF::from(mappings::OutcomesFunction::new()),
         ScalarUDF::from(differences::CellsFunction::new()),
         ScalarUDF::from(differences::DifferencesFunction::new()),
     ] {

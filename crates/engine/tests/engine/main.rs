@@ -14,6 +14,7 @@ mod installation;
 mod losses;
 mod order;
 mod own_reports;
+mod periods;
 mod properties;
 mod records_of_one_person;
 mod refresh;

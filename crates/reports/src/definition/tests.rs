@@ -57,6 +57,7 @@ fn our_own_reports_are_of_no_published_kind() {
             "ACCESS",
             "ACCESS_CHANGES",
             "ACCESS_IN_PERIOD",
+            "ATTRIBUTE_MAPPINGS",
             "DORMANT_ACCOUNTS",
             "ENTITLEMENTS",
             "IDENTITY_CHANGES",
