@@ -99,7 +99,7 @@ impl Engine {
             let version = |table: &'static str| Some((table, *manifest.versions.get(table)?));
             let is_kept = matches!(scope, DataScope::Everything) && definition.snapshot_argument().is_none();
             let whole = is_kept.then(|| own.iter().copied().filter_map(version).collect());
-            let lacking: Vec<_> = shown.lacking().into_iter().chain(series.lacking().to_vec()).collect();
+            let lacking = [shown.lacking(), series.lacking().to_vec()];
             let parameters = parameters(manifest.created, definition, arguments);
             let queries = Queries::new(self, running.signal(), (shown, series), whole, parameters);
             let attributes = attribute_columns(manifest, definition, arguments)?;
@@ -244,7 +244,7 @@ fn explained(
     error: EngineError,
     manifest: &SnapshotManifest,
     definition: &ReportDefinition,
-    lacking: &[(&'static str, String)],
+    [own, earlier]: &[Vec<(&'static str, String)>; 2],
 ) -> EngineError {
     let text = error.to_string();
     // As the planner writes names: `last_used` or `a.last_used`.
@@ -252,13 +252,21 @@ fn explained(
         let names = text.split(|letter: char| !letter.is_alphanumeric() && letter != '_');
         names.into_iter().any(|word| word == name)
     };
-    match lacking.iter().find(|(_, name)| is_named(name)) {
-        Some((table, name)) => EngineError::Invalid(format!(
-            "report {} cannot be made of snapshot {}: an older version of the program made it, and its table {table} has no \
-             column {name}. Refresh, and start the report again over the new snapshot",
+    let found = |lacking: &[(&'static str, String)]| {
+        lacking.iter().find(|(_, name)| is_named(name)).map(|(table, name)| {
+            format!("an older version of the program made it, and its table {table} has no column {name}")
+        })
+    };
+    match (found(own), found(earlier)) {
+        (Some(why), _) => EngineError::Invalid(format!(
+            "report {} cannot be made of snapshot {}: {why}. Refresh, and start the report again over the new snapshot",
             definition.id, manifest.id
         )),
-        None => error,
+        (None, Some(why)) => EngineError::Invalid(format!(
+            "report {} cannot be made of this period, because of a snapshot before {}: {why}. Begin the period later",
+            definition.id, manifest.id
+        )),
+        (None, None) => error,
     }
 }
 

@@ -272,3 +272,62 @@ impl ScalarUDFImpl for DifferencesFunction {
         items.finish(DIFFERENCE)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use crate::functions::register;
+    use datafusion::arrow::util::display::array_value_to_string;
+    use datafusion::prelude::SessionContext;
+
+    /// The first cell of a query, with the functions and `map(name, values)` as attributes.
+    fn cell(sql: &str) -> String {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let context = SessionContext::new();
+            register(&context);
+            let batches = context.sql(sql).await.unwrap().collect().await.unwrap();
+            array_value_to_string(batches[0].column(0), 0).unwrap()
+        })
+    }
+
+    const OLD: &str = "MAP(['dept', 'groups', 'gone'], [['A'], ['x', 'y;z'], ['1']])";
+    const NEW: &str = "MAP(['groups', 'dept', 'new'], [['x', 'y;z'], ['B'], ['']])";
+
+    #[test]
+    fn what_differs_is_listed_by_name() {
+        let both = format!("SELECT differences(true, true, {OLD}, {NEW}, 'locked', true, CAST(NULL AS BOOLEAN), 'same', 1, 1)");
+        assert_eq!(
+            cell(&both),
+            "[{name: attributes.dept, old: A, new: B}, {name: attributes.gone, old: 1, new: }, \
+             {name: attributes.new, old: , new: }, {name: locked, old: true, new: }]"
+        );
+        let lists = "SELECT differences(true, true, NULL, NULL, 'right', ['b', 'a', 'a'], ['c', 'a'], 'n', 'x', 'y')";
+        assert_eq!(
+            cell(lists),
+            "[{name: right, old: b, new: }, {name: right, old: , new: c}, {name: n, old: x, new: y}]"
+        );
+    }
+
+    #[test]
+    fn what_is_in_one_state_only_differs_as_a_whole_and_by_its_lists() {
+        let gained = format!(
+            "SELECT differences(false, true, NULL, {NEW}, 'right', CAST(NULL AS VARCHAR[]), ['b', 'a'], 'n', NULL, 'y')"
+        );
+        assert_eq!(
+            cell(&gained),
+            "[{name: , old: , new: }, {name: right, old: , new: a}, {name: right, old: , new: b}]"
+        );
+        assert_eq!(cell("SELECT differences(false, false, NULL, NULL, 'n', 'a', 'b')"), "[]");
+    }
+
+    #[test]
+    fn cells_are_columns_and_attributes_without_nulls() {
+        let sql = format!("SELECT attribute_cells({OLD}, 'locked', true, 'none', CAST(NULL AS VARCHAR))");
+        assert_eq!(
+            cell(&sql),
+            "[{name: locked, value: true}, {name: attributes.dept, value: A}, \
+             {name: attributes.groups, value: x; y;;z}, {name: attributes.gone, value: 1}]"
+        );
+    }
+}

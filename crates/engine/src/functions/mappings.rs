@@ -306,3 +306,98 @@ impl ScalarUDFImpl for OutcomesFunction {
         lists(&OUTCOME, rows)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+    use std::path::Path;
+
+    const HR: &str = r#"
+name = "HR"
+kind = "delimited"
+[delimited]
+path = "hr.csv"
+native_identity = "id"
+[profile]
+name = "Employees"
+priority = 10
+attributes = [
+  { name = "uid", from = "id", transforms = ["trim", "lower"] },
+  { name = "lastname", from = "sn" },
+  { name = "email", template = "{id}@example.org" },
+  { name = "company", value = "Example" },
+  { name = "site", from = "site", transforms = [{ lookup = { B = "Berlin", P = "Paris" }, default = "Elsewhere" }] },
+  { name = "floor", from = "room", transforms = [{ split = "-", index = 1 }, { replace = "0", with = "" }], required = true },
+]
+[lifecycle]
+attribute = "status"
+states = { A = "active", T = "terminated" }
+"#;
+
+    fn profile() -> Profile {
+        let definition = SourceDefinition::from_toml(HR, Path::new("hr.toml")).unwrap();
+        Profile::of(&serde_json::to_string(&definition).unwrap()).unwrap().unwrap()
+    }
+
+    #[test]
+    fn mappings_are_described_in_words() {
+        let described = profile().described();
+        let words: Vec<_> = described
+            .iter()
+            .map(|(name, made, fallback, required)| {
+                format!("{name} | {made} | {} | {required}", fallback.as_deref().unwrap_or_default())
+            })
+            .collect();
+        assert_eq!(
+            words,
+            [
+                "uid | the account attribute \"id\", then without white space around it, then in lower case |  | true",
+                "lastname | the account attribute \"sn\" |  | true",
+                "email | the text \"{id}@example.org\", with account attributes in place of the names in braces |  | true",
+                "company | the text \"Example\" |  | false",
+                "site | the account attribute \"site\", then by a table of 2 values | \"Elsewhere\" for what the table lacks \
+                 | false",
+                "floor | the account attribute \"room\", then part 2 between occurrences of \"-\", then with \"\" in place of \
+                 each \"0\" |  | true",
+                "displayName | the identity attributes firstname and lastname with a space between them, or lastname alone |  | \
+                 false",
+                "cloudLifecycleState | the account attribute \"status\", by the 2 states of the lifecycle |  | false",
+            ]
+        );
+    }
+
+    #[test]
+    fn an_outcome_is_a_value_a_fallback_nothing_or_a_failure() {
+        let record = |name: &str| match name {
+            "id" => Some(" A1 "),
+            "sn" => Some("Lovelace"),
+            "site" => Some("X"),
+            "room" => Some("12"),
+            "status" => Some("?"),
+            _ => None,
+        };
+        let outcomes: Vec<_> = profile()
+            .outcomes(&record)
+            .into_iter()
+            .map(|(name, outcome, value)| format!("{name} {outcome} {}", value.unwrap_or_default()))
+            .collect();
+        assert_eq!(
+            outcomes,
+            [
+                "uid VALUE a1",
+                "lastname VALUE Lovelace",
+                "email VALUE  A1 @example.org",
+                "company VALUE Example",
+                "site FALLBACK Elsewhere",
+                "floor FAILED ",
+                "displayName VALUE Lovelace",
+                "cloudLifecycleState EMPTY ",
+            ]
+        );
+        let known = |name: &str| if name == "site" { Some("B") } else { None };
+        let outcomes = profile().outcomes(&known);
+        assert_eq!((outcomes[4].1, outcomes[4].2.as_deref()), ("VALUE", Some("Berlin")));
+        assert_eq!((outcomes[0].1, outcomes[6].1), ("EMPTY", "EMPTY"));
+    }
+}

@@ -453,6 +453,51 @@ fn a_manager_reviews_the_accounts_of_people() {
     assert_eq!(left_out(&one)[2].1, 2);
 }
 
+/// Three people: 1 has everything, 2 has a site that the table lacks and no boss, 3 has no mail and a room without a floor.
+#[test]
+fn mappings_say_how_many_people_have_a_value() {
+    let definition = HR.replace(
+        "attributes = [",
+        "attributes = [{ name = \"site\", from = \"site\", transforms = [{ lookup = { B = \"Berlin\" }, default = \"Elsewhere\" }] }, \
+         { name = \"boss\", from = \"boss\" }, { name = \"never\", from = \"never\" }, \
+         { name = \"floor\", from = \"room\", transforms = [{ split = \"-\", index = 1 }] }, ",
+    );
+    let mut installation = Installation::new();
+    let people = "id,mail,status,ends,left,site,boss,never,room\n1,1@x,A,,,B,2,,1-1\n2,2@x,T,,,C,,,1-2\n3,,A,,,B,1,,12\n";
+    installation.source(&definition, "hr.csv", people);
+    // Nobody's profile.
+    let contractors =
+        HR.replace("\"HR\"", "\"Contractors\"").replace("hr.csv", "c.csv").replace("priority = 10", "priority = 20");
+    installation.source(&contractors, "c.csv", "id,mail,status,ends,left\n");
+    installation.refresh();
+    let ran = report(&installation, "ATTRIBUTE_MAPPINGS", &[]);
+    let columns = ["sourceName", "attribute", "verdict", "people", "withValue", "withFallback", "withoutValue", "failed", "differing"];
+    let cells: Vec<String> =
+        (0..ran.rows.len()).map(|row| columns.map(|name| ran.column(name)[row]).join("|")).collect();
+    assert_eq!(
+        cells,
+        [
+            "HR|site|OK|3|2|1|0|0|0",
+            "HR|boss|OK|3|2|0|1|0|0",
+            "HR|never|NEVER_FILLED|3|0|0|3|0|0",
+            "HR|floor|FAILED|3|2|0|0|1|0",
+            "HR|uid|OK|3|3|0|0|0|0",
+            "HR|lastname|OK|3|3|0|0|0|0",
+            "HR|email|REQUIRED_MISSING|3|2|0|1|0|0",
+            "HR|displayName|OK|3|3|0|0|0|0",
+            "HR|cloudLifecycleState|OK|3|3|0|0|0|0",
+            "Contractors|uid|NOBODY|0|0|0|0|0|0",
+            "Contractors|lastname|NOBODY|0|0|0|0|0|0",
+            "Contractors|email|NOBODY|0|0|0|0|0|0",
+            "Contractors|displayName|NOBODY|0|0|0|0|0|0",
+            "Contractors|cloudLifecycleState|NOBODY|0|0|0|0|0|0",
+        ]
+    );
+    assert_eq!(ran.column("fallback")[0], "\"Elsewhere\" for what the table lacks");
+    let one = report(&installation, "ATTRIBUTE_MAPPINGS", &[("source", installation.source_id("Contractors"))]);
+    assert_eq!((one.rows.len(), left_out(&one)), (5, vec![("of another source", 9)]));
+}
+
 /// The columns of a report that the Python program prints.
 const PRINTED: [(&str, &[&str]); 8] = [
     ("DORMANT_ACCOUNTS", &["nativeIdentity", "verdict"]),
