@@ -219,6 +219,8 @@ pub(crate) fn parameters(
             ArgumentKind::Integer { .. } => ScalarValue::Int64(None),
             ArgumentKind::Date
             | ArgumentKind::Snapshot
+            | ArgumentKind::SodPolicies
+            | ArgumentKind::SodExceptions
             | ArgumentKind::Text
             | ArgumentKind::SourceId
             | ArgumentKind::AuthoritativeSourceId

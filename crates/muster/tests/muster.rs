@@ -401,6 +401,7 @@ fn kinds_are_listed_with_their_arguments() {
             "PRIVILEGED_ACCESS",
             "REFUSED_RECORDS",
             "SEARCH_EXPORT",
+            "SOD_VIOLATIONS",
             "SOURCE_FRESHNESS",
             "UNCORRELATED_ACCOUNTS",
         ]

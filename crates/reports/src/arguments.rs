@@ -12,6 +12,7 @@ use crate::error::{Error, Result, shown};
 use crate::message::Message;
 use crate::nearest::hint;
 use crate::retention::AsOf;
+use crate::sod;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -66,6 +67,20 @@ impl RawValue {
         match self {
             Self::Text(text) => text,
             Self::Null | Self::Boolean(_) | Self::Number(_) | Self::List(_) | Self::Object(_) => "",
+        }
+    }
+
+    /// The value as JSON; a number that is not whole as its text.
+    fn json(&self) -> Value {
+        match self {
+            Self::Null => Value::Null,
+            Self::Boolean(flag) => Value::from(*flag),
+            Self::Number(text) => text.parse::<i64>().map_or_else(|_| Value::from(text.as_str()), Value::from),
+            Self::Text(text) => Value::from(text.as_str()),
+            Self::List(items) => items.iter().map(Self::json).collect(),
+            Self::Object(members) => {
+                Value::Object(members.iter().map(|(name, member)| (name.clone(), member.json())).collect())
+            }
         }
     }
 
@@ -330,6 +345,12 @@ fn check_value(spec: &ArgumentSpec, value: &RawValue) -> Result<Option<ArgumentV
                 ))
             })?;
             Ok(Some(ArgumentValue::Text(as_of.to_string())))
+        }
+        (ArgumentKind::SodPolicies, value) => {
+            Ok(Some(ArgumentValue::Text(sod::policies(&spec.name, &value.json())?)))
+        }
+        (ArgumentKind::SodExceptions, value) => {
+            Ok(Some(ArgumentValue::Text(sod::exceptions(&spec.name, &value.json())?)))
         }
         (
             ArgumentKind::Text

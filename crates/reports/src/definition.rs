@@ -360,7 +360,7 @@ pub struct Catalogue {
     kept: Arc<RwLock<BTreeMap<ReportId, Arc<ReportDefinition>>>>,
 }
 
-const BUILT_IN: [(&str, &str); 21] = [
+const BUILT_IN: [(&str, &str); 22] = [
     ("accounts.toml", include_str!("../definitions/accounts.toml")),
     ("identities.toml", include_str!("../definitions/identities.toml")),
     ("identities_details.toml", include_str!("../definitions/identities_details.toml")),
@@ -382,6 +382,7 @@ const BUILT_IN: [(&str, &str); 21] = [
     ("password_age.toml", include_str!("../definitions/password_age.toml")),
     ("privileged_access.toml", include_str!("../definitions/privileged_access.toml")),
     ("refused_records.toml", include_str!("../definitions/refused_records.toml")),
+    ("sod_violations.toml", include_str!("../definitions/sod_violations.toml")),
     ("source_freshness.toml", include_str!("../definitions/source_freshness.toml")),
 ];
 

@@ -44,6 +44,7 @@ mod searching;
 pub mod series;
 pub mod service;
 pub mod snapshot;
+pub mod sod;
 pub mod task;
 pub mod task_list;
 pub mod trace;

@@ -12,6 +12,7 @@ mod fixed_time;
 mod mapping;
 mod mappings;
 mod merge;
+mod sod;
 mod source_filter;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, ListArray, MapArray, StringArray, UInt32Array};
@@ -45,6 +46,8 @@ pub(crate) fn register(context: &SessionContext) {
         ScalarUDF::from(merge::MergeTextsFunction::new()),
         ScalarUDF::from(entitlements::KeptFunction::new()),
         ScalarUDF::from(entitlements::EntriesFunction::new()),
+        ScalarUDF::from(sod::SodFunction::sides()),
+        ScalarUDF::from(sod::SodFunction::exceptions()),
         ScalarUDF::from(mappings::MappingsFunction::new()),
         ScalarUDF::from(mappings::OutcomesFunction::new()),
         ScalarUDF::from(differences::CellsFunction::new()),

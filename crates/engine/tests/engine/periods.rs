@@ -6,7 +6,7 @@ use muster_reports::SnapshotManifest;
 use muster_reports::arguments::RawValue;
 use muster_reports::caller::DataScope;
 use muster_reports::ids::SourceId;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 const HR: &str = r#"
@@ -332,4 +332,107 @@ fn compared(period: &Period, old: &SnapshotManifest, new: &SnapshotManifest) -> 
         }
         found
     })
+}
+
+/// People and their departments, and accounts with their groups, as the files of one refresh have them.
+#[derive(Debug, Clone, Default)]
+struct State {
+    people: BTreeMap<u32, u32>,
+    accounts: BTreeMap<u32, BTreeSet<u32>>,
+}
+
+/// A number below `below`, by Knuth's generator.
+fn drawn(seed: &mut u64, below: u32) -> u32 {
+    *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+    u32::try_from(*seed >> 33).unwrap() % below
+}
+
+impl State {
+    /// Another state: few people and accounts come, go or change.
+    fn next(&self, seed: &mut u64) -> Self {
+        let mut next = self.clone();
+        for _ in 0..drawn(seed, 5) {
+            next.people.insert(drawn(seed, 12), drawn(seed, 3));
+            let groups = (0..drawn(seed, 4)).map(|_| drawn(seed, 5)).collect();
+            next.accounts.insert(drawn(seed, 15), groups);
+            next.accounts.remove(&drawn(seed, 15));
+        }
+        next
+    }
+
+    fn files(&self) -> (String, String) {
+        let person = |(id, dept): (&u32, &u32)| format!("{id},{id}@x,D{dept},,A,\n");
+        let account = |(dn, groups): (&u32, &BTreeSet<u32>)| {
+            let groups: Vec<_> = groups.iter().map(|group| format!("g{group}")).collect();
+            format!("a{dn},{dn},no,{}\n", groups.join("|"))
+        };
+        (self.people.iter().map(person).collect(), self.accounts.iter().map(account).collect())
+    }
+
+    /// What the reports must say of the step from this state to `next`, which is seen at `hour`.
+    fn changes(&self, next: &Self, hour: usize) -> (Vec<String>, Vec<String>) {
+        let (mut people, mut access) = (Vec::new(), Vec::new());
+        for (id, dept) in &next.people {
+            match self.people.get(id) {
+                None => people.push(format!("{id}|NEW||||{hour:02}h")),
+                Some(before) if before != dept => {
+                    people.push(format!("{id}|CHANGED|attributes.dept|D{before}|D{dept}|{hour:02}h"));
+                }
+                Some(_) => {}
+            }
+        }
+        let none = BTreeSet::new();
+        let all: BTreeSet<_> = self.accounts.keys().chain(next.accounts.keys()).collect();
+        for dn in all {
+            let (before, after) = (self.accounts.get(dn), next.accounts.get(dn));
+            match (before, after) {
+                (None, Some(_)) => access.push(format!("a{dn}|ACCOUNT|GAINED||{hour:02}h")),
+                (Some(_), None) => access.push(format!("a{dn}|ACCOUNT|LOST||{hour:02}h")),
+                _ => {}
+            }
+            let (before, after) = (before.unwrap_or(&none), after.unwrap_or(&none));
+            let gained = after.difference(before).map(|group| (group, "GAINED"));
+            let lost = before.difference(after).map(|group| (group, "LOST"));
+            let rows = gained.chain(lost);
+            access.extend(rows.map(|(group, change)| format!("a{dn}|ENTITLEMENT|{change}|g{group}|{hour:02}h")));
+        }
+        (people, access)
+    }
+}
+
+/// Random files, and what follows from the files alone. People only come: who leaves HR stays an identity.
+#[test]
+fn random_changes_are_those_of_the_files() {
+    for seed in 1..=4 {
+        let mut random = seed;
+        let mut state = State::default().next(&mut random).next(&mut random);
+        state.people.entry(0).or_default();
+        let mut period = Period::new();
+        let (mut people, mut access) = (Vec::new(), Vec::new());
+        for hour in 1..=6 {
+            if hour > 1 {
+                let next = state.next(&mut random);
+                let (of_people, of_access) = state.changes(&next, hour);
+                people.extend(of_people);
+                access.extend(of_access);
+                state = next;
+            }
+            let (hr, directory) = state.files();
+            period.refresh(&hr, &directory);
+        }
+        let ran = period.whole("IDENTITY_CHANGES", &[]);
+        let mut found = rows(&ran, &["identityName", "change", "attribute", "old", "new", "firstSeen"]);
+        found.sort_unstable();
+        people.sort_unstable();
+        assert_eq!(found, people, "seed {seed}");
+        let directory = [("source", period.installation.source_id("Directory"))];
+        let ran = period.whole("ACCESS_CHANGES", &directory);
+        let mut found = rows(&ran, &["nativeIdentity", "object", "change", "entitlement", "firstSeen"]);
+        // An account that existed before its person belongs to nobody first.
+        found.retain(|row| !row.contains("|CHANGED|"));
+        found.sort_unstable();
+        access.sort_unstable();
+        assert_eq!(found, access, "seed {seed}");
+        period.whole("ACCESS_IN_PERIOD", &[]);
+    }
 }

@@ -19,6 +19,8 @@ fn argument(spec: &ArgumentSpec) -> ArgumentDescription {
         | ArgumentKind::Integer { .. }
         | ArgumentKind::Date
         | ArgumentKind::Snapshot
+        | ArgumentKind::SodPolicies
+        | ArgumentKind::SodExceptions
         | ArgumentKind::Text
         | ArgumentKind::SourceId
         | ArgumentKind::AuthoritativeSourceId

@@ -521,6 +521,7 @@ async fn custom_reports_are_listed_and_started_by_their_id() {
             "PRIVILEGED_ACCESS",
             "REFUSED_RECORDS",
             "SEARCH_EXPORT",
+            "SOD_VIOLATIONS",
             "SOURCE_FRESHNESS",
             "UNCORRELATED_ACCOUNTS",
             "leavers"

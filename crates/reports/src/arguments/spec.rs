@@ -46,6 +46,10 @@ pub enum ArgumentKind {
     SourceName,
     /// A search query, as a text or wrapped in an object as older clients send it.
     Query,
+    /// Policies for separation of duties ([`crate::sod`]), as JSON or as a text of it.
+    SodPolicies,
+    /// Violations of such policies that somebody has accepted.
+    SodExceptions,
     /// Names in an order that matters, as one text with commas between them or as a list; blank is absent.
     Names,
     /// A list of texts; a set when `allowed` is not empty.
@@ -77,6 +81,8 @@ impl ArgumentKind {
             Self::AuthoritativeSourceId => "authoritative_source_id",
             Self::SourceName => "source_name",
             Self::Query => "query",
+            Self::SodPolicies => "sod_policies",
+            Self::SodExceptions => "sod_exceptions",
             Self::Names => "names",
             Self::Texts { .. } => "texts",
         }
@@ -97,6 +103,10 @@ impl ArgumentKind {
             Self::AuthoritativeSourceId => "the id of an authoritative source, as a text".into(),
             Self::SourceName => "the name of the source, as a text".into(),
             Self::Query => "a search query, as a text".into(),
+            Self::SodPolicies => "a list of policies in the published shape, as JSON".into(),
+            Self::SodExceptions => {
+                "a list of exceptions, each with policy, identity, owner, reason and ends, as JSON".into()
+            }
             Self::Names => "names with commas between them, as a text".into(),
             Self::Texts { allowed } if allowed.is_empty() => "a list of texts".into(),
             Self::Texts { allowed } => format!("a list of {}", allowed.join(", ")),

@@ -67,6 +67,7 @@ fn our_own_reports_are_of_no_published_kind() {
             "PASSWORD_AGE",
             "PRIVILEGED_ACCESS",
             "REFUSED_RECORDS",
+            "SOD_VIOLATIONS",
             "SOURCE_FRESHNESS",
         ]
     );

@@ -93,6 +93,8 @@ pub(super) fn check_sources(
             | ArgumentKind::Integer { .. }
             | ArgumentKind::Date
             | ArgumentKind::Snapshot
+            | ArgumentKind::SodPolicies
+            | ArgumentKind::SodExceptions
             | ArgumentKind::Text
             | ArgumentKind::SourceName
             | ArgumentKind::Query
