@@ -7,7 +7,6 @@
 
 use crate::declared::TABLES;
 use crate::error::{EngineError, Result};
-use crate::series::{BEFORE, PERIOD};
 use datafusion::dataframe::DataFrame;
 use datafusion::error::DataFusionError;
 use datafusion::execution::context::SQLOptions;
@@ -18,6 +17,11 @@ use datafusion::sql::sqlparser::ast::Statement as SqlStatement;
 use muster_reports::ReportDefinition;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{LazyLock, Mutex, PoisonError};
+
+/// The schema of the tables of the snapshot with which a period begins ([`crate::series`]).
+pub(crate) const BEFORE: &str = "before";
+/// The schema of the tables of all snapshots of a period.
+pub(crate) const PERIOD: &str = "period";
 
 /// The tables that the texts of a definition name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

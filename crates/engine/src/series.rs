@@ -12,7 +12,7 @@
 
 use crate::declared::ACCOUNTS;
 use crate::error::{EngineError, Result};
-use crate::read_only_sql::NamedTables;
+use crate::read_only_sql::{BEFORE, NamedTables, PERIOD};
 use crate::scope::{self, ShownTables};
 use crate::session::Engine;
 use datafusion::arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
@@ -29,10 +29,6 @@ use muster_reports::snapshot::SnapshotManifest;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// The schema of the tables of the first snapshot.
-pub(crate) const BEFORE: &str = "before";
-/// The schema of the tables of all snapshots.
-pub(crate) const PERIOD: &str = "period";
 /// The table of the snapshots, in [`PERIOD`].
 const SNAPSHOTS: &str = "snapshots";
 /// Columns of the tables of [`PERIOD`]: the snapshots that have a row.
@@ -169,8 +165,7 @@ fn united(
     for (shared, shown) in parts {
         let range = RANGE.into_iter().zip([shared.first, shared.last]);
         let columns = names.iter().map(|name| ident(name).alias(name));
-        let columns: Vec<_> =
-            columns.chain(range.map(|(name, number)| lit(number).alias(name))).collect();
+        let columns: Vec<_> = columns.chain(range.map(|(name, number)| lit(number).alias(name))).collect();
         plans.push(Arc::new(context.read_table(shown)?.select(columns)?.into_unoptimized_plan()));
     }
     let plan = match <[Arc<LogicalPlan>; 1]>::try_from(plans) {

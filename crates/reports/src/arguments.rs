@@ -75,7 +75,9 @@ impl RawValue {
         match self {
             Self::Null => Value::Null,
             Self::Boolean(flag) => Value::from(*flag),
-            Self::Number(text) => text.parse::<i64>().map_or_else(|_| Value::from(text.as_str()), Value::from),
+            Self::Number(text) => {
+                text.parse::<i64>().map_or_else(|_| Value::from(text.as_str()), Value::from)
+            }
             Self::Text(text) => Value::from(text.as_str()),
             Self::List(items) => items.iter().map(Self::json).collect(),
             Self::Object(members) => {

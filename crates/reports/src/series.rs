@@ -57,7 +57,11 @@ pub async fn settle(
                         format!("argument {:?}: there is no snapshot {:?}", spec.name, id.as_str())
                     }
                     AsOf::Moment(time) => {
-                        format!("argument {:?}: there was no snapshot yet at {}", spec.name, time.to_rfc3339())
+                        format!(
+                            "argument {:?}: there was no snapshot yet at {}",
+                            spec.name,
+                            time.to_rfc3339()
+                        )
                     }
                 })
             })?;
@@ -154,17 +158,14 @@ impl Series {
     pub fn messages(&self, snapshot: &SnapshotManifest, is_read: impl Fn(&str) -> bool) -> Vec<Message> {
         let Some(first) = self.earlier.first() else { return Vec::new() };
         let times: Vec<_> = self.earlier.iter().map(|one| one.created).chain([snapshot.created]).collect();
-        let mut messages = vec![Message {
-            severity: Severity::Info,
-            key: "period".into(),
-            text: format!(
-                "the report compares {} snapshots, from {} to {}; {}. What came and went between two snapshots is not in them",
-                times.len(),
-                second(first.created),
-                second(snapshot.created),
-                longest(&times)
-            ),
-        }];
+        let text = format!(
+            "the report compares {} snapshots, from {} to {}; {}. What came and went between two snapshots is not in them",
+            times.len(),
+            second(first.created),
+            second(snapshot.created),
+            longest(&times)
+        );
+        let mut messages = vec![Message { severity: Severity::Info, key: "period".into(), text }];
         if let (Some((_, from)), Some((_, to))) = (self.expired.first(), self.expired.last()) {
             messages.push(Message::warn(
                 "period_not_kept",
@@ -217,7 +218,11 @@ fn longest(times: &[DateTime<Utc>]) -> String {
         None => "there is only one".to_owned(),
         Some((length, from, to)) => {
             let (hours, minutes) = (length.num_hours(), length.num_minutes() % 60);
-            format!("the longest time between two is {hours} h {minutes} min, from {} to {}", second(from), second(to))
+            format!(
+                "the longest time between two is {hours} h {minutes} min, from {} to {}",
+                second(from),
+                second(to)
+            )
         }
     }
 }
@@ -294,7 +299,8 @@ mod tests {
         };
         let last = manifest(31, vec![source("HR", true), source("SAP", true), source("New", true)]);
         let messages = series.messages(&last, |id| id != "sap");
-        let texts: Vec<_> = messages.iter().map(|message| format!("{}: {}", message.key, message.text)).collect();
+        let texts: Vec<_> =
+            messages.iter().map(|message| format!("{}: {}", message.key, message.text)).collect();
         assert_eq!(
             texts,
             [

@@ -149,7 +149,10 @@ pub fn policies(argument: &str, raw: &Value) -> Result<String> {
         let read = policy.read().map_err(|what| refuse(format!("policy {}: {what}", shown(&name))))?;
         for known in BTreeSet::from([read.id.clone(), read.name.clone()]) {
             if !names.insert(known.clone()) {
-                return Err(refuse(format!("two policies have the id or name {}: expected one", shown(&known))));
+                return Err(refuse(format!(
+                    "two policies have the id or name {}: expected one",
+                    shown(&known)
+                )));
             }
         }
         policies.push(read);
@@ -164,7 +167,9 @@ pub fn policies(argument: &str, raw: &Value) -> Result<String> {
 pub fn exceptions(argument: &str, raw: &Value) -> Result<String> {
     let refuse = |what: String| Error::invalid(format!("argument {argument:?}: {what}"));
     let all: Vec<AcceptedViolation> = items(raw).map_err(|what| {
-        refuse(format!("{what}: expected a list of exceptions, each with policy, identity, owner, reason and ends"))
+        refuse(format!(
+            "{what}: expected a list of exceptions, each with policy, identity, owner, reason and ends"
+        ))
     })?;
     if all.len() > EXCEPTIONS_MAX {
         return Err(refuse(format!("{} exceptions: expected at most {EXCEPTIONS_MAX}", all.len())));
@@ -221,7 +226,9 @@ impl PublishedPolicy {
             let text = text.unwrap_or_else(|| default.to_owned());
             match allowed.contains(&text.as_str()) {
                 true => Ok(text),
-                false => Err(format!("its {name} is {}: expected one of {}", shown(&text), allowed.join(", "))),
+                false => {
+                    Err(format!("its {name} is {}: expected one of {}", shown(&text), allowed.join(", ")))
+                }
             }
         };
         Ok(Policy {
@@ -252,7 +259,11 @@ impl PublishedSide {
             let named = &reference.entitlement;
             match (&named.id, &named.source, &named.value) {
                 (Some(_), None, None) | (None, Some(_), Some(_)) => entitlements.push(reference.entitlement),
-                _ => return Err(format!("an entitlement of its {which} list: expected id, or source and value")),
+                _ => {
+                    return Err(format!(
+                        "an entitlement of its {which} list: expected id, or source and value"
+                    ));
+                }
             }
         }
         Ok(Side { name: self.name.unwrap_or_else(|| which.to_owned()), entitlements })
@@ -284,11 +295,17 @@ mod tests {
     fn a_published_policy_is_read_as_json_and_as_a_text() {
         let read_back = read(&json!([policy()])).unwrap();
         assert_eq!((read_back[0].id.as_str(), read_back[0].owner.as_deref()), ("p1", Some("Support")));
-        assert_eq!((read_back[0].left.name.as_str(), read_back[0].right.name.as_str()), ("money-in", "right"));
+        assert_eq!(
+            (read_back[0].left.name.as_str(), read_back[0].right.name.as_str()),
+            ("money-in", "right")
+        );
         assert_eq!(read_back[0].left.entitlements[0].id.as_deref(), Some("e1"));
         assert_eq!(read_back[0].right.entitlements[0].value.as_deref(), Some("out"));
         let as_text = Value::from(json!([policy()]).to_string());
-        assert_eq!(policies("policies", &as_text).unwrap(), policies("policies", &json!([policy()])).unwrap());
+        assert_eq!(
+            policies("policies", &as_text).unwrap(),
+            policies("policies", &json!([policy()])).unwrap()
+        );
     }
 
     #[test]
@@ -304,20 +321,29 @@ mod tests {
             (json!([policy(), policy()]), "two policies have the id or name \"Pay\""),
             (with(|p| p["conflictingAccessCriteria"] = Value::Null), "it has no conflictingAccessCriteria"),
             (
-                with(|p| (p["conflictingAccessCriteria"], p["policyQuery"]) = (Value::Null, json!("@access(id:x)"))),
+                with(|p| {
+                    (p["conflictingAccessCriteria"], p["policyQuery"]) = (Value::Null, json!("@access(id:x)"))
+                }),
                 "a policy by query cannot be evaluated",
             ),
-            (with(|p| p["level"] = json!("SEVERE")), "its level is \"SEVERE\": expected one of CRITICAL, HIGH, MEDIUM, LOW"),
+            (
+                with(|p| p["level"] = json!("SEVERE")),
+                "its level is \"SEVERE\": expected one of CRITICAL, HIGH, MEDIUM, LOW",
+            ),
             (
                 with(|p| p["conflictingAccessCriteria"]["leftCriteria"]["criteriaList"] = json!([])),
                 "its left list has 0 entitlements: expected 1 to 50",
             ),
             (
-                with(|p| p["conflictingAccessCriteria"]["leftCriteria"]["criteriaList"][0]["type"] = json!("ROLE")),
+                with(|p| {
+                    p["conflictingAccessCriteria"]["leftCriteria"]["criteriaList"][0]["type"] = json!("ROLE")
+                }),
                 "its left list names a \"ROLE\": expected ENTITLEMENT",
             ),
             (
-                with(|p| p["conflictingAccessCriteria"]["rightCriteria"]["criteriaList"][0] = json!({"value": "x"})),
+                with(|p| {
+                    p["conflictingAccessCriteria"]["rightCriteria"]["criteriaList"][0] = json!({"value": "x"})
+                }),
                 "an entitlement of its right list: expected id, or source and value",
             ),
         ] {

@@ -23,8 +23,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use muster_engine::Engine;
 use muster_render::RenderError;
 use muster_render::evidence::{
-    ARGUMENTS, AUDIT_EVENTS, BagInfo, COVER, EARLIER_SNAPSHOTS, EvidenceWriter, QUERY, SNAPSHOT, SOURCES, SealedEvidence,
-    SigningKey, TimeStampDue, audit_line,
+    ARGUMENTS, AUDIT_EVENTS, BagInfo, COVER, EARLIER_SNAPSHOTS, EvidenceWriter, QUERY, SNAPSHOT, SOURCES,
+    SealedEvidence, SigningKey, TimeStampDue, audit_line,
 };
 use muster_reports::cover::Cover;
 use muster_reports::error::{Error, Result};
@@ -236,8 +236,8 @@ impl Packages {
         for one in &cover.earlier {
             let as_of = AsOf::Snapshot(SnapshotId::new(one.id.as_str()));
             let found = self.parts.snapshots.as_of(&task.tenant, &as_of).await?;
-            let found =
-                found.ok_or_else(|| Error::not_found(format!("snapshot {} is not there any more", one.id)))?;
+            let found = found
+                .ok_or_else(|| Error::not_found(format!("snapshot {} is not there any more", one.id)))?;
             manifests.push(visible(&found.manifest, &task.requester.data_scope));
         }
         Ok(manifests)

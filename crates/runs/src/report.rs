@@ -96,8 +96,7 @@ impl ReportRunner for ReportRuns {
         let series =
             series::read(&*self.snapshots, &task.tenant, &definition, &task.arguments, &manifest).await?;
         let prepared = plan::prepare(&self.engine, &manifest, &series, &definition, task).await?;
-        let run =
-            ReportRun { claim, definition: &definition, manifest: &manifest, series: &series, started };
+        let run = ReportRun { claim, definition: &definition, manifest: &manifest, series: &series, started };
         self.writing.publish(&run, prepared, progress).await
     }
 }

@@ -5,7 +5,9 @@
 //! whether two states differ, also when two snapshots are compared ([`crate::compare`]).
 
 use super::{AttributesColumn, index, strings};
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, ListArray, StringArray, StringBuilder, StructArray};
+use datafusion::arrow::array::{
+    Array, ArrayRef, AsArray, ListArray, StringArray, StringBuilder, StructArray,
+};
 use datafusion::arrow::buffer::OffsetBuffer;
 use datafusion::arrow::datatypes::{DataType, Field, Fields};
 use datafusion::common::{Result, exec_err};
@@ -232,7 +234,8 @@ impl ScalarUDFImpl for DifferencesFunction {
         };
         let maps = [attributes(old)?, attributes(new)?];
         let names = names(columns, 3, self.name())?;
-        let sides = columns.chunks(3).map(|one| BothSides::open(&one[1], &one[2])).collect::<Result<Vec<_>>>()?;
+        let sides =
+            columns.chunks(3).map(|one| BothSides::open(&one[1], &one[2])).collect::<Result<Vec<_>>>()?;
         let mut items = Items::new();
         for row in 0..rows {
             let is_in_both = was.value(row) && is_now.value(row);
@@ -296,13 +299,16 @@ mod tests {
 
     #[test]
     fn what_differs_is_listed_by_name() {
-        let both = format!("SELECT differences(true, true, {OLD}, {NEW}, 'locked', true, CAST(NULL AS BOOLEAN), 'same', 1, 1)");
+        let both = format!(
+            "SELECT differences(true, true, {OLD}, {NEW}, 'locked', true, CAST(NULL AS BOOLEAN), 'same', 1, 1)"
+        );
         assert_eq!(
             cell(&both),
             "[{name: attributes.dept, old: A, new: B}, {name: attributes.gone, old: 1, new: }, \
              {name: attributes.new, old: , new: }, {name: locked, old: true, new: }]"
         );
-        let lists = "SELECT differences(true, true, NULL, NULL, 'right', ['b', 'a', 'a'], ['c', 'a'], 'n', 'x', 'y')";
+        let lists =
+            "SELECT differences(true, true, NULL, NULL, 'right', ['b', 'a', 'a'], ['c', 'a'], 'n', 'x', 'y')";
         assert_eq!(
             cell(lists),
             "[{name: right, old: b, new: }, {name: right, old: , new: c}, {name: n, old: x, new: y}]"

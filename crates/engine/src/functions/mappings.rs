@@ -26,7 +26,8 @@ const OUTCOME: [&str; 3] = ["name", "outcome", "same"];
 const DISPLAY_NAME: &str = "displayName";
 /// The attributes that it is made of.
 const NAMES: [&str; 2] = ["firstname", "lastname"];
-const FROM_NAMES: &str = "the identity attributes firstname and lastname with a space between them, or lastname alone";
+const FROM_NAMES: &str =
+    "the identity attributes firstname and lastname with a space between them, or lastname alone";
 
 /// How the attributes of a profile are made, in the order of its definition; those that are made without a mapping follow.
 struct Profile {
@@ -41,10 +42,9 @@ impl Profile {
             Err(error) => return exec_err!("the definition of a source cannot be read: {error}"),
         };
         let lifecycle = definition.lifecycle.clone();
-        Ok(definition.profile.map(|profile| Self {
-            mapping: ProfileMapping::new(profile, lifecycle.clone()),
-            lifecycle,
-        }))
+        Ok(definition
+            .profile
+            .map(|profile| Self { mapping: ProfileMapping::new(profile, lifecycle.clone()), lifecycle }))
     }
 
     fn definition(&self) -> &ProfileDefinition {
@@ -163,7 +163,9 @@ fn words(mapping: &AttributeMapping) -> String {
 
 fn fallback_words(mapping: &AttributeMapping) -> Option<String> {
     let defaults = mapping.transforms.iter().filter_map(|transform| match transform {
-        Transform::Lookup { default, .. } => default.as_ref().map(|text| format!("{text:?} for what the table lacks")),
+        Transform::Lookup { default, .. } => {
+            default.as_ref().map(|text| format!("{text:?} for what the table lacks"))
+        }
         Transform::Trim
         | Transform::Lower
         | Transform::Upper
@@ -242,7 +244,13 @@ impl ScalarUDFImpl for MappingsFunction {
             let described = profile.described().into_iter().enumerate();
             Ok(described
                 .map(|(at, (name, made, fallback, required))| {
-                    vec![Some(format!("{:04}", at + 1)), Some(name), Some(made), fallback, Some(required.to_string())]
+                    vec![
+                        Some(format!("{:04}", at + 1)),
+                        Some(name),
+                        Some(made),
+                        fallback,
+                        Some(required.to_string()),
+                    ]
                 })
                 .collect())
         });
@@ -277,7 +285,9 @@ impl ScalarUDFImpl for OutcomesFunction {
     fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let count = arguments.number_rows;
         let [definitions, accounts, identities] = &arguments.args[..] else {
-            return exec_err!("mapping_outcomes: expected (definition, account attributes, identity attributes)");
+            return exec_err!(
+                "mapping_outcomes: expected (definition, account attributes, identity attributes)"
+            );
         };
         let definitions = strings(&definitions.to_array(count)?)?;
         let accounts = AttributesColumn::open(&accounts.to_array(count)?)?;

@@ -25,8 +25,18 @@ impl Read {
     fn fields(self) -> Fields {
         let names: &[&str] = match self {
             Self::Sides => &[
-                "place", "policy", "policy_name", "level", "state", "policy_owner", "side", "side_name", "id", "source",
-                "value", "name",
+                "place",
+                "policy",
+                "policy_name",
+                "level",
+                "state",
+                "policy_owner",
+                "side",
+                "side_name",
+                "id",
+                "source",
+                "value",
+                "name",
             ],
             Self::Exceptions => &["policy", "identity", "owner", "reason", "ends"],
         };
@@ -36,7 +46,9 @@ impl Read {
     fn items(self, text: &str) -> Result<Vec<Item>> {
         let failed = |error: serde_json::Error| exec_err!("the argument cannot be read: {error}");
         match self {
-            Self::Sides => serde_json::from_str::<Vec<Policy>>(text).map_or_else(failed, |all| Ok(sides(&all))),
+            Self::Sides => {
+                serde_json::from_str::<Vec<Policy>>(text).map_or_else(failed, |all| Ok(sides(&all)))
+            }
             Self::Exceptions => {
                 let item = |one: AcceptedViolation| {
                     [one.policy, one.identity, one.owner, one.reason, one.ends.to_string()].map(Some).to_vec()
@@ -86,7 +98,11 @@ impl SodFunction {
     }
 
     pub(super) fn exceptions() -> Self {
-        Self { name: "sod_exceptions", read: Read::Exceptions, signature: Signature::any(1, Volatility::Immutable) }
+        Self {
+            name: "sod_exceptions",
+            read: Read::Exceptions,
+            signature: Signature::any(1, Volatility::Immutable),
+        }
     }
 
     fn item(&self) -> Field {

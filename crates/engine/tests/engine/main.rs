@@ -6,6 +6,7 @@ mod changes;
 mod damage;
 mod dates;
 mod delta;
+mod duties;
 mod explanations;
 mod history;
 mod hris;

@@ -101,8 +101,14 @@ impl Period {
 /// - 05:00: c belongs to 1 instead of 3.
 fn period() -> Period {
     let mut period = Period::new();
-    period.refresh("1,one@x,A,,A,\n2,two@x,A,,A,\n3,three@x,A,1,A,\n", "a,1,no,x|y\nb,2,no,x\nc,3,no,\ng,9,no,x\n");
-    let second = ("1,one@x,B,,A,\n2,two@x,A,,A,\n3,three@x,A,2,A,\n", "a,1,no,x|z\nb,2,no,x\nc,3,no,\nd,2,no,w\ng,9,no,x\n");
+    period.refresh(
+        "1,one@x,A,,A,\n2,two@x,A,,A,\n3,three@x,A,1,A,\n",
+        "a,1,no,x|y\nb,2,no,x\nc,3,no,\ng,9,no,x\n",
+    );
+    let second = (
+        "1,one@x,B,,A,\n2,two@x,A,,A,\n3,three@x,A,2,A,\n",
+        "a,1,no,x|z\nb,2,no,x\nc,3,no,\nd,2,no,w\ng,9,no,x\n",
+    );
     period.refresh(second.0, second.1);
     period.refresh(second.0, second.1);
     let people = "1,one@x,A,,A,\n3,three@x,A,2,A,2026-12-31\n4,four@x,A,,A,\n";
@@ -132,7 +138,8 @@ fn each_change_of_a_person_has_the_snapshots_between_which_it_happened() {
     let found = rows(&ran, &OF_PEOPLE);
     let end = found.iter().position(|row| row.starts_with("3|CHANGED|ends|")).unwrap();
     assert!(found[end].starts_with("3|CHANGED|ends||2026-12-31T23:59:59"), "{found:?}");
-    let rest: Vec<_> = found.iter().enumerate().filter(|(at, _)| *at != end).map(|(_, row)| row.as_str()).collect();
+    let rest: Vec<_> =
+        found.iter().enumerate().filter(|(at, _)| *at != end).map(|(_, row)| row.as_str()).collect();
     assert_eq!(
         rest,
         [
@@ -302,11 +309,13 @@ fn two_snapshots_differ_as_their_comparison_says() {
         let (old, new) = (&period.snapshots[to - 1], &period.snapshots[to]);
         let compared = compared(&period, old, new);
         let ran = period.between(to - 1, to, "IDENTITY_CHANGES", &[]);
-        let reported: BTreeSet<_> = rows(&ran, &["identityId", "attribute", "old", "new"]).into_iter().collect();
+        let reported: BTreeSet<_> =
+            rows(&ran, &["identityId", "attribute", "old", "new"]).into_iter().collect();
         let is_shared = |row: &&String| {
             let attribute = row.split('|').nth(1).unwrap_or_default();
             attribute.starts_with("attributes.")
-                || ["identityProfile", "authoritativeSource", "lifecycleState", "status", "correlated"].contains(&attribute)
+                || ["identityProfile", "authoritativeSource", "lifecycleState", "status", "correlated"]
+                    .contains(&attribute)
         };
         let of_report: Vec<_> = reported.iter().filter(is_shared).collect();
         let of_comparison: Vec<_> = compared.iter().filter(is_shared).collect();
@@ -394,7 +403,9 @@ impl State {
             let gained = after.difference(before).map(|group| (group, "GAINED"));
             let lost = before.difference(after).map(|group| (group, "LOST"));
             let rows = gained.chain(lost);
-            access.extend(rows.map(|(group, change)| format!("a{dn}|ENTITLEMENT|{change}|g{group}|{hour:02}h")));
+            access.extend(
+                rows.map(|(group, change)| format!("a{dn}|ENTITLEMENT|{change}|g{group}|{hour:02}h")),
+            );
         }
         (people, access)
     }

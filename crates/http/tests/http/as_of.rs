@@ -109,8 +109,16 @@ async fn a_period_begins_with_a_snapshot_that_the_task_names() {
     for (body, status, words) in [
         (json!({"arguments": {"since": "soon"}}), 400, "expected the id of a snapshot, a day such as"),
         (json!({"arguments": {"since": NEW}}), 400, "expected one that was made before the reported one"),
-        (json!({"arguments": {"since": "2026-03-09"}}), 400, "expected one that was made before the reported one"),
-        (json!({"arguments": {"since": "2026-01-01"}}), 404, "there was no snapshot yet at 2026-01-01T23:59:59"),
+        (
+            json!({"arguments": {"since": "2026-03-09"}}),
+            400,
+            "expected one that was made before the reported one",
+        ),
+        (
+            json!({"arguments": {"since": "2026-01-01"}}),
+            404,
+            "there was no snapshot yet at 2026-01-01T23:59:59",
+        ),
         (json!({"asOf": "2026-03-02"}), 404, "there is no kept snapshot before snapshot-1"),
     ] {
         let answer = world.ask_as_user(line, &body.to_string()).await;

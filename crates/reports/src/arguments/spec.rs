@@ -97,7 +97,10 @@ impl ArgumentKind {
             Self::Integer { min: i64::MIN, max } => format!("a whole number up to {max}"),
             Self::Integer { min, max } => format!("a whole number from {min} to {max}"),
             Self::Date => "a day such as 2026-03-31".into(),
-            Self::Snapshot => "the id of a snapshot, a day such as 2026-03-31, or a time such as 2026-03-31T12:00:00Z".into(),
+            Self::Snapshot => {
+                "the id of a snapshot, a day such as 2026-03-31, or a time such as 2026-03-31T12:00:00Z"
+                    .into()
+            }
             Self::Text => "a text".into(),
             Self::SourceId => "the id of a source, as a text".into(),
             Self::AuthoritativeSourceId => "the id of an authoritative source, as a text".into(),
