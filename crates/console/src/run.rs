@@ -343,14 +343,19 @@ fn cover(cover: &Value, here: &str, has_expired: bool) -> Cover {
             format,
         }
     });
+    let compared = list(&cover["earlier"]).first().map(|first| Pair {
+        name: "Compared with".into(),
+        value: format!("{}, and {} snapshots between", text(first, "id"), list(&cover["earlier"]).len() - 1),
+    });
+    let own = [
+        Pair { name: "Snapshot".into(), value: text(snapshot, "id") },
+        Pair { name: "Data scope".into(), value: text(&cover["requester"], "dataScope") },
+        Pair { name: "Report version".into(), value: text(&cover["report"], "version") },
+        Pair { name: "Muster".into(), value: text(cover, "productVersion") },
+    ];
     Cover {
         arguments: pairs(&cover["arguments"]),
-        snapshot: vec![
-            Pair { name: "Snapshot".into(), value: text(snapshot, "id") },
-            Pair { name: "Data scope".into(), value: text(&cover["requester"], "dataScope") },
-            Pair { name: "Report version".into(), value: text(&cover["report"], "version") },
-            Pair { name: "Muster".into(), value: text(cover, "productVersion") },
-        ],
+        snapshot: own.into_iter().chain(compared).collect(),
         snapshot_taken: Moment::of_value(&snapshot["created"]),
         sources: list(&snapshot["sources"]).iter().map(source).collect(),
         agrees: counted["expected"].is_u64().then(|| counted["expected"] == counted["reported"]),

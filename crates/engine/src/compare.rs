@@ -6,7 +6,7 @@
 
 use crate::declared::{ACCOUNTS, Column, Compared, Holds, IDENTITIES, Table};
 use crate::error::{EngineError, Result};
-use crate::functions::{AttributesColumn, cell, strings};
+use crate::functions::{AttributesColumn, Pairs, cell, strings};
 use crate::order::{Ordered, SortKey};
 use crate::rows::{BatchConverter, ReportRows};
 use crate::session::{Engine, with_spilling_joins};
@@ -16,7 +16,6 @@ use datafusion::dataframe::DataFrame;
 use datafusion::prelude::{SessionContext, ident};
 use futures_util::future::BoxFuture;
 use muster_reports::SnapshotManifest;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Columns of a comparison, all of them texts. If an object was added or removed, `attribute` is null. The values of a
@@ -158,17 +157,15 @@ impl ComparedTable {
                 (true, false) => push("removed", None, None, None),
                 (false, _) => push("added", None, None, None),
                 (true, true) => {
-                    let mut pairs: BTreeMap<String, [Option<String>; 2]> = BTreeMap::new();
-                    for (at, (columns, attributes)) in sides.iter().enumerate() {
+                    let mut pairs = Pairs::default();
+                    for (side, (columns, attributes)) in sides.iter().enumerate() {
                         for (name, cells) in columns {
-                            pairs.entry((*name).to_owned()).or_default()[at] = cells.value(row)?;
+                            pairs.add(side, name, cells.value(row)?);
                         }
-                        for (name, text) in attributes.cells(row) {
-                            pairs.entry(format!("attributes.{name}")).or_default()[at] = Some(text);
-                        }
+                        pairs.add_attributes(side, attributes, row);
                     }
-                    for (name, [old, new]) in pairs.iter().filter(|(_, [old, new])| old != new) {
-                        push("changed", Some(name.as_str()), old.as_deref(), new.as_deref());
+                    for (name, old, new) in pairs.differing() {
+                        push("changed", Some(name), old, new);
                     }
                 }
             }

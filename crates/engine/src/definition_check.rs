@@ -6,7 +6,7 @@
 use crate::declared::{TABLES, Table};
 use crate::error::EngineError;
 use crate::session::Engine;
-use crate::{read_only_sql, report};
+use crate::{read_only_sql, report, series};
 use chrono::DateTime;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::dataframe::DataFrame;
@@ -58,6 +58,10 @@ async fn check(engine: &Engine, definition: &ReportDefinition) -> Result<Vec<Fau
     for table in TABLES {
         let empty = Arc::new(EmptyTable::new(Table::of(table).schema()));
         context.register_table(table, empty).map_err(|e| EngineError::plan(table, e))?;
+    }
+    if definition.snapshot_argument().is_some() {
+        let empty = TABLES.into_iter().map(|table| (table, Table::of(table).schema()));
+        series::register_empty(&context, empty)?;
     }
     let mut faults = Vec::new();
     for (key, sql, columns) in texts(definition) {

@@ -30,6 +30,7 @@ pub mod retention;
 mod rows;
 mod scope;
 pub mod search;
+mod series;
 mod session;
 mod stored_table;
 mod table_rows;

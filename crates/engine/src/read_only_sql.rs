@@ -18,22 +18,54 @@ use muster_reports::ReportDefinition;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{LazyLock, Mutex, PoisonError};
 
-/// Checks the SQL texts of a definition without a snapshot. Returns the snapshot tables that they name.
+/// The schema of the tables of the snapshot with which a period begins ([`crate::series`]).
+pub(crate) const BEFORE: &str = "before";
+/// The schema of the tables of all snapshots of a period.
+pub(crate) const PERIOD: &str = "period";
+
+/// The tables that the texts of a definition name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NamedTables {
+    /// Of the snapshot that is reported.
+    pub own: BTreeSet<&'static str>,
+    /// Of the one with which the period begins.
+    pub before: BTreeSet<&'static str>,
+    /// Of all snapshots of the period.
+    pub period: BTreeSet<&'static str>,
+}
+
+/// Checks the SQL texts of a definition without a snapshot. Returns the tables that they name.
 ///
 /// # Errors
-/// `Invalid`, which names the text, if a text is not exactly one query.
-pub fn check(definition: &ReportDefinition) -> Result<BTreeSet<&'static str>> {
-    let mut named = BTreeSet::new();
+/// `Invalid`, which names the text, if a text is not exactly one query, or names tables of a period that the definition does
+/// not have.
+pub fn check(definition: &ReportDefinition) -> Result<NamedTables> {
+    let mut named = NamedTables::default();
     if definition.search {
         return Ok(named);
     }
     for (place, sql) in definition.queries() {
-        let fault = |what| EngineError::Invalid(format!("report {}: {place}: {what}", definition.id));
+        let fault = |what: String| EngineError::Invalid(format!("report {}: {place}: {what}", definition.id));
         let query = one_query(sql).map_err(fault)?;
         let (tables, _) =
             resolve_table_references(&query, true).map_err(|error| fault(error.strip_backtrace()))?;
-        let is_named = |table: &&str| tables.iter().any(|named| named.table() == *table);
-        named.extend(TABLES.into_iter().filter(is_named));
+        for table in tables {
+            let known = TABLES.into_iter().filter(|known| table.table() == *known);
+            match table.schema() {
+                Some(schema @ (BEFORE | PERIOD)) => {
+                    if definition.snapshot_argument().is_none() {
+                        return Err(fault(format!(
+                            "it names the table {table}: expected an argument of type snapshot, with which the period begins"
+                        )));
+                    }
+                    match schema {
+                        BEFORE => named.before.extend(known),
+                        _ => named.period.extend(known),
+                    }
+                }
+                Some(_) | None => named.own.extend(known),
+            }
+        }
     }
     Ok(named)
 }
@@ -193,7 +225,7 @@ mod tests {
             );
             ReportDefinition::from_toml(&toml, "mine.toml").unwrap()
         };
-        assert!(check(&definition("nowhere")).unwrap().into_iter().eq(["accounts"]));
+        assert!(check(&definition("nowhere")).unwrap().own.into_iter().eq(["accounts"]));
         for place in ["query", "population", "gone", "kind", "bars"] {
             let refused = check(&definition(place)).unwrap_err().to_string();
             assert!(refused.contains("report mine") && refused.contains(place), "{refused}");

@@ -9,7 +9,7 @@ use crate::kept_plans::Shape;
 use crate::order::{Ordered, SortKey};
 use crate::rows::ReportRows;
 use crate::session::Engine;
-use crate::{read_only_sql, scope};
+use crate::{read_only_sql, scope, series};
 use chrono::{DateTime, Utc};
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use datafusion::arrow::compute::cast;
@@ -74,17 +74,34 @@ impl Engine {
         arguments: &'a Arguments,
         scope: &'a DataScope,
     ) -> BoxFuture<'a, Result<ReportPlan>> {
+        self.prepare_over(manifest, &[], definition, arguments, scope)
+    }
+
+    /// As [`Engine::prepare`], over a period: `earlier` are the snapshots before the reported one, the first made first.
+    ///
+    /// # Errors
+    /// As [`Engine::prepare`].
+    pub fn prepare_over<'a>(
+        self: &'a Arc<Self>,
+        manifest: &'a SnapshotManifest,
+        earlier: &'a [Arc<SnapshotManifest>],
+        definition: &'a ReportDefinition,
+        arguments: &'a Arguments,
+        scope: &'a DataScope,
+    ) -> BoxFuture<'a, Result<ReportPlan>> {
         Box::pin(async move {
-            let named: Vec<_> = read_only_sql::check(definition)?.into_iter().collect();
+            let named = read_only_sql::check(definition)?;
+            let own: Vec<_> = named.own.iter().copied().collect();
             let running = RunGuard::default();
             // If a query names a table that the snapshot does not have, planning it returns an error that says so.
-            let shown = scope::tables(self, manifest, scope, &named).await?;
+            let shown = scope::tables(self, manifest, scope, &own).await?;
+            let series = series::tables(self, manifest, earlier, scope, &named).await?;
             let version = |table: &'static str| Some((table, *manifest.versions.get(table)?));
-            let whole = matches!(scope, DataScope::Everything)
-                .then(|| named.iter().copied().filter_map(version).collect());
-            let lacking = shown.lacking();
+            let is_kept = matches!(scope, DataScope::Everything) && definition.snapshot_argument().is_none();
+            let whole = is_kept.then(|| own.iter().copied().filter_map(version).collect());
+            let lacking = [shown.lacking(), series.lacking().to_vec()];
             let parameters = parameters(manifest.created, definition, arguments);
-            let queries = Queries::new(self, running.signal(), shown, whole, parameters);
+            let queries = Queries::new(self, running.signal(), (shown, series), whole, parameters);
             let attributes = attribute_columns(manifest, definition, arguments)?;
             let columns = output_columns(definition, &attributes);
             let rows = rows(&queries, definition, &columns, &attributes);
@@ -201,6 +218,9 @@ pub(crate) fn parameters(
             ArgumentKind::Boolean => ScalarValue::Boolean(None),
             ArgumentKind::Integer { .. } => ScalarValue::Int64(None),
             ArgumentKind::Date
+            | ArgumentKind::Snapshot
+            | ArgumentKind::SodPolicies
+            | ArgumentKind::SodExceptions
             | ArgumentKind::Text
             | ArgumentKind::SourceId
             | ArgumentKind::AuthoritativeSourceId
@@ -226,7 +246,7 @@ fn explained(
     error: EngineError,
     manifest: &SnapshotManifest,
     definition: &ReportDefinition,
-    lacking: &[(&'static str, String)],
+    [own, earlier]: &[Vec<(&'static str, String)>; 2],
 ) -> EngineError {
     let text = error.to_string();
     // As the planner writes names: `last_used` or `a.last_used`.
@@ -234,13 +254,21 @@ fn explained(
         let names = text.split(|letter: char| !letter.is_alphanumeric() && letter != '_');
         names.into_iter().any(|word| word == name)
     };
-    match lacking.iter().find(|(_, name)| is_named(name)) {
-        Some((table, name)) => EngineError::Invalid(format!(
-            "report {} cannot be made of snapshot {}: an older version of the program made it, and its table {table} has no \
-             column {name}. Refresh, and start the report again over the new snapshot",
+    let found = |lacking: &[(&'static str, String)]| {
+        lacking.iter().find(|(_, name)| is_named(name)).map(|(table, name)| {
+            format!("an older version of the program made it, and its table {table} has no column {name}")
+        })
+    };
+    match (found(own), found(earlier)) {
+        (Some(why), _) => EngineError::Invalid(format!(
+            "report {} cannot be made of snapshot {}: {why}. Refresh, and start the report again over the new snapshot",
             definition.id, manifest.id
         )),
-        None => error,
+        (None, Some(why)) => EngineError::Invalid(format!(
+            "report {} cannot be made of this period, because of a snapshot before {}: {why}. Begin the period later",
+            definition.id, manifest.id
+        )),
+        (None, None) => error,
     }
 }
 

@@ -84,6 +84,11 @@ impl ShownTables {
         lacking.collect()
     }
 
+    /// The table, if one was wanted and the snapshot has it.
+    pub(crate) fn only(self) -> Option<Arc<dyn TableProvider>> {
+        self.0.into_iter().next().map(|(_, shown)| shown)
+    }
+
     /// Registers the tables in a session.
     pub(crate) fn register(&self, context: &SessionContext) -> Result<()> {
         for (table, shown) in &self.0 {

@@ -385,11 +385,15 @@ fn kinds_are_listed_with_their_arguments() {
         ids,
         [
             "ACCESS",
+            "ACCESS_CHANGES",
+            "ACCESS_IN_PERIOD",
             "ACCOUNTS",
+            "ATTRIBUTE_MAPPINGS",
             "DORMANT_ACCOUNTS",
             "ENTITLEMENTS",
             "IDENTITIES",
             "IDENTITIES_DETAILS",
+            "IDENTITY_CHANGES",
             "IDENTITY_PROFILE_IDENTITY_ERROR",
             "LEAVERS_WITH_ACCESS",
             "MACHINE_ACCOUNTS",
@@ -399,6 +403,7 @@ fn kinds_are_listed_with_their_arguments() {
             "PRIVILEGED_ACCESS",
             "REFUSED_RECORDS",
             "SEARCH_EXPORT",
+            "SOD_VIOLATIONS",
             "SOURCE_FRESHNESS",
             "UNCORRELATED_ACCOUNTS",
         ]

@@ -137,6 +137,7 @@ fn cover(rows: u64) -> Cover {
         product_version: env!("CARGO_PKG_VERSION").to_owned(),
         arguments: serde_json::Value::Null,
         effective_query: "none".to_owned(),
+        earlier: Vec::new(),
         snapshot: CoverSnapshot {
             id: "none".to_owned(),
             created: moment,

@@ -74,6 +74,21 @@ pub(crate) fn arguments(cover: &Cover) -> Vec<(String, String)> {
     }
 }
 
+/// The snapshots with which the reported one was compared, as names and values; none for a report that reads one.
+pub(crate) fn earlier(cover: &Cover) -> Vec<(String, String)> {
+    let Some(first) = cover.earlier.first() else { return Vec::new() };
+    let read = cover.earlier.iter().filter(|one| one.read).count();
+    let mut pairs = vec![
+        ("Compared with".to_owned(), first.id.clone()),
+        ("Published".to_owned(), second(first.created)),
+        ("Snapshots read".to_owned(), format!("{}, these two included", read + 1)),
+    ];
+    if read < cover.earlier.len() {
+        pairs.push(("Not kept any more".to_owned(), (cover.earlier.len() - read).to_string()));
+    }
+    pairs
+}
+
 /// The steps from the population to the rows reported, with their numbers.
 pub(crate) fn steps(reconciliation: &Reconciliation) -> Vec<(String, u64)> {
     let mut steps =

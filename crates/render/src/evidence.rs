@@ -45,6 +45,8 @@ pub const QUERY: &str = "query.txt";
 pub const ARGUMENTS: &str = "arguments.json";
 /// The manifest of the snapshot that was read.
 pub const SNAPSHOT: &str = "snapshot.json";
+/// The manifests of the snapshots with which it was compared, the first made first, of a report over a period.
+pub const EARLIER_SNAPSHOTS: &str = "earlier-snapshots.json";
 /// The run records of the sources it rests on.
 pub const SOURCES: &str = "sources.json";
 /// The task's audit events, one JSON object a line.

@@ -11,6 +11,8 @@ pub use spec::{ArgumentKind, ArgumentSpec, ArgumentValue};
 use crate::error::{Error, Result, shown};
 use crate::message::Message;
 use crate::nearest::hint;
+use crate::retention::AsOf;
+use crate::sod;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -65,6 +67,22 @@ impl RawValue {
         match self {
             Self::Text(text) => text,
             Self::Null | Self::Boolean(_) | Self::Number(_) | Self::List(_) | Self::Object(_) => "",
+        }
+    }
+
+    /// The value as JSON; a number that is not whole as its text.
+    fn json(&self) -> Value {
+        match self {
+            Self::Null => Value::Null,
+            Self::Boolean(flag) => Value::from(*flag),
+            Self::Number(text) => {
+                text.parse::<i64>().map_or_else(|_| Value::from(text.as_str()), Value::from)
+            }
+            Self::Text(text) => Value::from(text.as_str()),
+            Self::List(items) => items.iter().map(Self::json).collect(),
+            Self::Object(members) => {
+                Value::Object(members.iter().map(|(name, member)| (name.clone(), member.json())).collect())
+            }
         }
     }
 
@@ -160,6 +178,11 @@ impl Arguments {
         if let Some(ArgumentValue::Text(kept)) = self.0.get_mut(name) {
             text.clone_into(kept);
         }
+    }
+
+    /// A text for `name`, whatever it had.
+    pub(crate) fn put(&mut self, name: &str, text: &str) {
+        self.0.insert(name.to_owned(), ArgumentValue::Text(text.to_owned()));
     }
 
     /// The text of `name`, if it is a text.
@@ -313,6 +336,23 @@ fn check_value(spec: &ArgumentSpec, value: &RawValue) -> Result<Option<ArgumentV
                 ))
             })?;
             Ok(Some(ArgumentValue::Text(day.to_string())))
+        }
+        (ArgumentKind::Snapshot, RawValue::Text(text)) => {
+            let as_of = text.trim().parse::<AsOf>().map_err(|_| {
+                Error::invalid(format!(
+                    "argument {:?} is {}: expected {}",
+                    spec.name,
+                    shown(text),
+                    spec.kind.expectation()
+                ))
+            })?;
+            Ok(Some(ArgumentValue::Text(as_of.to_string())))
+        }
+        (ArgumentKind::SodPolicies, value) => {
+            Ok(Some(ArgumentValue::Text(sod::policies(&spec.name, &value.json())?)))
+        }
+        (ArgumentKind::SodExceptions, value) => {
+            Ok(Some(ArgumentValue::Text(sod::exceptions(&spec.name, &value.json())?)))
         }
         (
             ArgumentKind::Text

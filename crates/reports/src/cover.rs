@@ -59,6 +59,18 @@ pub struct CoverSnapshot {
     pub sources: Vec<SourceRun>,
 }
 
+/// A snapshot of a period, other than the one that is reported.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CoverEarlier {
+    /// Snapshot id.
+    pub id: String,
+    /// When it was published.
+    pub created: DateTime<Utc>,
+    /// Whether it was read. If not, its data was not kept any more.
+    pub read: bool,
+}
+
 /// One named number.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Count {
@@ -171,6 +183,9 @@ pub struct Cover {
     pub effective_query: String,
     /// What was read.
     pub snapshot: CoverSnapshot,
+    /// The snapshots with which it was compared, the first made first, for a report over a period.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<CoverEarlier>,
     /// Completeness.
     pub reconciliation: Reconciliation,
     /// The queries by which that was counted. Covers of old have none.

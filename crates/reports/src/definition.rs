@@ -234,6 +234,9 @@ impl ReportDefinition {
                 format!("an argument has the name {SNAPSHOT_TIME:?}, which is that of the snapshot's time"),
             );
         }
+        if self.arguments.iter().filter(|argument| argument.kind == ArgumentKind::Snapshot).count() > 1 {
+            refuse("arguments", "there are several arguments of type snapshot: expected at most one".into());
+        }
         let mut seen = std::collections::BTreeSet::new();
         for column in &self.columns {
             if !seen.insert(&column.name) {
@@ -269,6 +272,11 @@ impl ReportDefinition {
     /// The argument that is a search query, if there is one.
     pub fn query_argument(&self) -> Option<&ArgumentSpec> {
         self.arguments.iter().find(|argument| argument.kind == ArgumentKind::Query)
+    }
+
+    /// The argument that names the snapshot with which the period of the report begins, if it reads several.
+    pub fn snapshot_argument(&self) -> Option<&ArgumentSpec> {
+        self.arguments.iter().find(|argument| argument.kind == ArgumentKind::Snapshot)
     }
 
     /// The argument that names the source this report is about, if there is one.
@@ -352,7 +360,7 @@ pub struct Catalogue {
     kept: Arc<RwLock<BTreeMap<ReportId, Arc<ReportDefinition>>>>,
 }
 
-const BUILT_IN: [(&str, &str); 17] = [
+const BUILT_IN: [(&str, &str); 22] = [
     ("accounts.toml", include_str!("../definitions/accounts.toml")),
     ("identities.toml", include_str!("../definitions/identities.toml")),
     ("identities_details.toml", include_str!("../definitions/identities_details.toml")),
@@ -362,14 +370,19 @@ const BUILT_IN: [(&str, &str); 17] = [
     ("uncorrelated_accounts.toml", include_str!("../definitions/uncorrelated_accounts.toml")),
     // Ours: no published kind.
     ("access.toml", include_str!("../definitions/access.toml")),
+    ("access_changes.toml", include_str!("../definitions/access_changes.toml")),
+    ("access_in_period.toml", include_str!("../definitions/access_in_period.toml")),
+    ("attribute_mappings.toml", include_str!("../definitions/attribute_mappings.toml")),
     ("dormant_accounts.toml", include_str!("../definitions/dormant_accounts.toml")),
     ("entitlements.toml", include_str!("../definitions/entitlements.toml")),
+    ("identity_changes.toml", include_str!("../definitions/identity_changes.toml")),
     ("leavers_with_access.toml", include_str!("../definitions/leavers_with_access.toml")),
     ("machine_accounts.toml", include_str!("../definitions/machine_accounts.toml")),
     ("manager_review.toml", include_str!("../definitions/manager_review.toml")),
     ("password_age.toml", include_str!("../definitions/password_age.toml")),
     ("privileged_access.toml", include_str!("../definitions/privileged_access.toml")),
     ("refused_records.toml", include_str!("../definitions/refused_records.toml")),
+    ("sod_violations.toml", include_str!("../definitions/sod_violations.toml")),
     ("source_freshness.toml", include_str!("../definitions/source_freshness.toml")),
 ];
 

@@ -11,6 +11,7 @@ mod schedules;
 mod snapshots;
 mod start_checks;
 mod task_status;
+mod visibility;
 
 pub use administration::{AUDIT_PAGE_MAX, Administration, SeenTrail};
 pub use definitions::{Definitions, added};
@@ -37,6 +38,7 @@ use crate::ports::{
 };
 use crate::result_life::ResultPolicy;
 use crate::retention::AsOf;
+use crate::series;
 use crate::snapshot::SnapshotManifest;
 use crate::task::{NewTask, PublishedFile, Task, TaskState, dedup_key, task_definition_id};
 use crate::task_list::{TaskQuery, VisibleTasks};
@@ -183,6 +185,11 @@ impl Reports {
         if unknown == UnknownNames::Refuse {
             find_named_sources(definition, &mut arguments, &snapshot, &scope);
         }
+        let begins =
+            series::settle(&*self.snapshots, &caller.tenant, definition, &mut arguments, &snapshot).await?;
+        if let (Some(limits), Some(first)) = (caller.auditor(), begins) {
+            limits.check_snapshot(first.created)?;
+        }
         let now = self.clock.now();
         let mut messages: Vec<_> = note.into_iter().chain(about_names.clone()).collect();
         messages.extend(check_sources(definition, &arguments, &snapshot, &scope)?);
@@ -318,20 +325,6 @@ impl Reports {
             Some(task) if self.is_visible(caller, &task).await? => Ok(Some(task)),
             Some(_) | None => Ok(None),
         }
-    }
-
-    /// Whether the caller may see every row of the task; for an auditor, also whether the report is named and its snapshot is
-    /// of the period.
-    async fn is_visible(&self, caller: &Caller, task: &Task) -> Result<bool> {
-        if !caller.scope().covers(&task.requester.data_scope) {
-            return Ok(false);
-        }
-        let Some(limits) = caller.auditor() else { return Ok(true) };
-        if !limits.reports.contains(&task.report) {
-            return Ok(false);
-        }
-        let snapshot = self.snapshots.as_of(&caller.tenant, &AsOf::Snapshot(task.snapshot.clone())).await?;
-        Ok(snapshot.is_some_and(|snapshot| limits.period.has(snapshot.manifest.created)))
     }
 
     /// The file of an ended task (get-report). With `auditable`, the event is durable when this returns.

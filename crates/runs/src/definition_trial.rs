@@ -7,6 +7,7 @@ use muster_reports::caller::Caller;
 use muster_reports::error::{Error, Result};
 use muster_reports::ids::{TaskId, WorkerId};
 use muster_reports::ports::{ProgressCell, ReportRunner, RunOutcome};
+use muster_reports::series;
 use muster_reports::task::{Claim, Lease, Progress, Task, TaskState, task_definition_id};
 use muster_reports::{ReportDefinition, SnapshotManifest};
 
@@ -30,7 +31,8 @@ pub struct Trial<'a> {
 /// When the arguments do not fit, or the run fails: then there are no files.
 pub async fn run_once(runs: &ReportRuns, trial: Trial<'_>) -> Result<RunOutcome> {
     let Trial { definition, arguments, manifest, requester, id } = trial;
-    let (arguments, _) = definition.check_arguments(arguments, UnknownNames::Refuse)?;
+    let (mut arguments, _) = definition.check_arguments(arguments, UnknownNames::Refuse)?;
+    series::settle(&*runs.snapshots, &requester.tenant, definition, &mut arguments, manifest).await?;
     check_source(definition, &arguments, manifest)?;
     let now = runs.writing.clock.now();
     let scope = requester.data_scope.clone();

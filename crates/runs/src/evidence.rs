@@ -23,12 +23,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 use muster_engine::Engine;
 use muster_render::RenderError;
 use muster_render::evidence::{
-    ARGUMENTS, AUDIT_EVENTS, BagInfo, COVER, EvidenceWriter, QUERY, SNAPSHOT, SOURCES, SealedEvidence,
-    SigningKey, TimeStampDue, audit_line,
+    ARGUMENTS, AUDIT_EVENTS, BagInfo, COVER, EARLIER_SNAPSHOTS, EvidenceWriter, QUERY, SNAPSHOT, SOURCES,
+    SealedEvidence, SigningKey, TimeStampDue, audit_line,
 };
 use muster_reports::cover::Cover;
 use muster_reports::error::{Error, Result};
-use muster_reports::ids::{ClientId, TaskId};
+use muster_reports::ids::{ClientId, SnapshotId, TaskId};
 use muster_reports::made::{EvidenceMaker, MadeFile};
 use muster_reports::ports::{AuditTrail, Clock, Ids, SnapshotCatalogue};
 use muster_reports::retention::AsOf;
@@ -213,6 +213,10 @@ impl Packages {
             (SOURCES, json(&cover.snapshot.sources)?),
             (AUDIT_EVENTS, self.events(task).await?),
         ];
+        if !cover.earlier.is_empty() {
+            let earlier = self.earlier(task, &cover).await?;
+            texts.push((EARLIER_SNAPSHOTS, json(&earlier)?));
+        }
         texts.extend(background::texts(&self.parts.engine, &snapshot, scope, &cover).await?);
         let info = BagInfo {
             organisation: task.tenant.to_string(),
@@ -223,6 +227,20 @@ impl Packages {
             time_stamp: self.parts.authority.as_ref().map_or(TimeStampDue::None, Authority::due),
         };
         Ok(Contents { folder: format!("evidence-{}", task.id), info, files, texts })
+    }
+
+    /// The manifests of the snapshots with which the reported one was compared, as the task's data scope shows them. They are
+    /// kept for ever, also of those whose data is gone.
+    async fn earlier(&self, task: &Task, cover: &Cover) -> Result<Vec<SnapshotManifest>> {
+        let mut manifests = Vec::with_capacity(cover.earlier.len());
+        for one in &cover.earlier {
+            let as_of = AsOf::Snapshot(SnapshotId::new(one.id.as_str()));
+            let found = self.parts.snapshots.as_of(&task.tenant, &as_of).await?;
+            let found = found
+                .ok_or_else(|| Error::not_found(format!("snapshot {} is not there any more", one.id)))?;
+            manifests.push(visible(&found.manifest, &task.requester.data_scope));
+        }
+        Ok(manifests)
     }
 
     /// The task's audit events, a line each, checked against the chain.

@@ -27,6 +27,7 @@ use muster_reports::error::{Error, Result};
 use muster_reports::message::Message;
 use muster_reports::ports::{Clock, ProgressCell, ReportRunner, RunOutcome, SnapshotCatalogue};
 use muster_reports::retention::AsOf;
+use muster_reports::series::{self, Series};
 use muster_reports::task::{Claim, TaskResult};
 use muster_reports::{Arguments, FileFormat, ReportDefinition, SnapshotManifest};
 use plan::Prepared;
@@ -71,6 +72,8 @@ struct ReportRun<'a> {
     claim: &'a Claim,
     definition: &'a ReportDefinition,
     manifest: &'a SnapshotManifest,
+    /// The other snapshots that are read.
+    series: &'a Series,
     started: DateTime<Utc>,
 }
 
@@ -90,8 +93,10 @@ impl ReportRunner for ReportRuns {
             .await?
             .ok_or_else(|| Error::not_found(format!("snapshot {} is not there any more", task.snapshot)))?
             .readable()?;
-        let prepared = plan::prepare(&self.engine, &manifest, &definition, task).await?;
-        let run = ReportRun { claim, definition: &definition, manifest: &manifest, started };
+        let series =
+            series::read(&*self.snapshots, &task.tenant, &definition, &task.arguments, &manifest).await?;
+        let prepared = plan::prepare(&self.engine, &manifest, &series, &definition, task).await?;
+        let run = ReportRun { claim, definition: &definition, manifest: &manifest, series: &series, started };
         self.writing.publish(&run, prepared, progress).await
     }
 }
@@ -104,7 +109,7 @@ impl ResultWriting {
         mut prepared: Prepared,
         progress: &ProgressCell,
     ) -> Result<RunOutcome> {
-        let ReportRun { claim, definition, manifest, started } = *run;
+        let ReportRun { claim, definition, manifest, series, started } = *run;
         let task = &claim.task;
         let mut messages = check_formats(definition, &task.arguments);
         messages.extend(check_pdf_columns(definition, &task.arguments, &prepared));
@@ -134,6 +139,7 @@ impl ResultWriting {
             task,
             definition,
             manifest,
+            series,
             prepared: &prepared,
             started,
             messages: &messages,

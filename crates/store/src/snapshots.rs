@@ -247,10 +247,13 @@ fn listed(expired: &[SnapshotId]) -> String {
 }
 
 /// What a policy needs to know of the snapshots that have not expired. Live tasks read their snapshots, also after a
-/// retry.
+/// retry; one over a period reads those since the snapshot that its arguments name.
 const FACTS: &str = "SELECT s.id, s.created, s.pin,
-        EXISTS (SELECT 1 FROM tasks t WHERE t.tenant = s.tenant AND t.snapshot = s.id
-            AND t.state IN ('pending', 'running')) AS needed
+        (EXISTS (SELECT 1 FROM tasks t WHERE t.tenant = s.tenant AND t.snapshot = s.id
+            AND t.state IN ('pending', 'running'))
+         OR coalesce(s.created >= (SELECT min(b.created) FROM snapshots b JOIN tasks t
+            ON t.tenant = b.tenant AND t.arguments LIKE '%\"' || b.id || '\"%'
+            WHERE b.tenant = $1 AND b.expired IS NULL AND t.state IN ('pending', 'running')), FALSE)) AS needed
     FROM snapshots s WHERE s.tenant = $1 AND s.expired IS NULL ORDER BY s.seq DESC";
 
 fn retention_facts(row: &Row) -> Read<RetentionFacts> {

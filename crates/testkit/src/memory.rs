@@ -24,6 +24,7 @@ use muster_reports::ports::{
 };
 use muster_reports::retention::{AsOf, CataloguedSnapshot, Pin, RetentionFacts, RetentionPolicy};
 use muster_reports::snapshot::SnapshotManifest;
+use muster_reports::task::Task;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -285,7 +286,7 @@ impl State {
                 id: snapshot.manifest.id.clone(),
                 created: snapshot.manifest.created,
                 pinned: snapshot.pin.is_some(),
-                needed: self.is_read(tenant, &snapshot.manifest.id),
+                needed: self.is_read(tenant, &snapshot.manifest),
             })
             .collect();
         policy.expiring(&facts, now)
@@ -305,11 +306,22 @@ impl State {
     }
 
     /// Whether a live task reads the snapshot.
-    fn is_read(&self, tenant: &TenantId, id: &SnapshotId) -> bool {
-        self.tasks.iter().any(|entry| {
-            entry.task.state.is_live() && entry.task.tenant == *tenant && entry.task.snapshot == *id
-        })
+    /// Whether a live task reads the snapshot, or begins with it or with an earlier one.
+    fn is_read(&self, tenant: &TenantId, manifest: &SnapshotManifest) -> bool {
+        let live =
+            self.tasks.iter().filter(|entry| entry.task.state.is_live() && entry.task.tenant == *tenant);
+        let is_begun = |task: &Task| {
+            let kept = self.snapshots.iter().filter(|(t, s)| t == tenant && s.expired.is_none());
+            let named = kept.filter(|(_, begins)| names(task, &begins.manifest.id));
+            named.into_iter().any(|(_, begins)| begins.manifest.created <= manifest.created)
+        };
+        live.map(|entry| &entry.task).any(|task| task.snapshot == manifest.id || is_begun(task))
     }
+}
+
+/// Whether the arguments of a task name the snapshot.
+fn names(task: &Task, snapshot: &SnapshotId) -> bool {
+    task.arguments.canonical().contains(&format!("\"{snapshot}\""))
 }
 
 #[async_trait]

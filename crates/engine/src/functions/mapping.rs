@@ -76,7 +76,7 @@ pub(crate) struct MappingFunction {
 
 /// The mapping of one profile.
 #[derive(Debug, PartialEq)]
-struct ProfileMapping {
+pub(super) struct ProfileMapping {
     profile: ProfileDefinition,
     lifecycle: Option<LifecycleDefinition>,
     /// Whether the lifecycle state is mapped like any other attribute.
@@ -98,12 +98,17 @@ impl Hash for MappingFunction {
 }
 
 impl ProfileMapping {
-    fn new(profile: ProfileDefinition, lifecycle: Option<LifecycleDefinition>) -> Self {
+    pub(super) fn new(profile: ProfileDefinition, lifecycle: Option<LifecycleDefinition>) -> Self {
         // A state that is mapped like any other attribute has its usual meaning.
         let maps_state = profile.attributes.iter().any(|mapping| mapping.name == lifecycle_attribute());
         let lifecycle =
             lifecycle.or_else(|| maps_state.then(|| LifecycleDefinition::new("", BTreeMap::new())));
         Self { profile, lifecycle, maps_state }
+    }
+
+    /// The profile that is mapped.
+    pub(super) fn profile(&self) -> &ProfileDefinition {
+        &self.profile
     }
 }
 
@@ -280,7 +285,7 @@ fn append(mapped: &mut MapBuilder<StringBuilder, ListBuilder<StringBuilder>>, na
     mapped.values().append(true);
 }
 
-enum Mapped {
+pub(super) enum Mapped {
     Value(String),
     /// No input, or a blank result.
     Absent,
@@ -288,7 +293,7 @@ enum Mapped {
     Failed(String),
 }
 
-fn map_value<'a>(mapping: &AttributeMapping, first: impl Fn(&str) -> Option<&'a str>) -> Mapped {
+pub(super) fn map_value<'a>(mapping: &AttributeMapping, first: impl Fn(&str) -> Option<&'a str>) -> Mapped {
     let input = match &mapping.source {
         MappingSource::Attribute(name) => first(name).map(str::to_owned),
         MappingSource::Static(text) => Some(text.clone()),

@@ -5,11 +5,14 @@
 mod attributes;
 mod bounded;
 mod columns;
+mod differences;
 mod digest;
 mod entitlements;
 mod fixed_time;
 mod mapping;
+mod mappings;
 mod merge;
+mod sod;
 mod source_filter;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, ListArray, MapArray, StringArray, UInt32Array};
@@ -23,6 +26,7 @@ use std::sync::Arc;
 
 pub(crate) use attributes::cell;
 pub(crate) use columns::AccountColumnsFunction;
+pub(crate) use differences::Pairs;
 pub(crate) use digest::content_digests;
 pub(crate) use entitlements::text_lists;
 pub(crate) use fixed_time::MomentFunction;
@@ -42,6 +46,12 @@ pub(crate) fn register(context: &SessionContext) {
         ScalarUDF::from(merge::MergeTextsFunction::new()),
         ScalarUDF::from(entitlements::KeptFunction::new()),
         ScalarUDF::from(entitlements::EntriesFunction::new()),
+        ScalarUDF::from(sod::SodFunction::sides()),
+        ScalarUDF::from(sod::SodFunction::exceptions()),
+        ScalarUDF::from(mappings::MappingsFunction::new()),
+        ScalarUDF::from(mappings::OutcomesFunction::new()),
+        ScalarUDF::from(differences::CellsFunction::new()),
+        ScalarUDF::from(differences::DifferencesFunction::new()),
     ] {
         context.register_udf(function);
     }

@@ -6,6 +6,7 @@ use crate::kept_plans::{PlanKey, Shape, is_the_same_later};
 use crate::order::Planned;
 use crate::read_only_sql;
 use crate::scope::ShownTables;
+use crate::series::SeriesTables;
 use crate::session::{Engine, within_memory};
 use datafusion::arrow::array::RecordBatch;
 use datafusion::common::ScalarValue;
@@ -22,6 +23,8 @@ pub(super) struct Queries {
     engine: Arc<Engine>,
     signal: CancelSignal,
     shown: ShownTables,
+    /// The tables of a period, if the report is of one.
+    series: SeriesTables,
     /// The versions of the tables, if the caller sees them whole, so that plans may be kept.
     whole: Option<BTreeMap<&'static str, u64>>,
     parameters: Vec<(String, ScalarValue)>,
@@ -35,13 +38,13 @@ impl Queries {
     pub(super) fn new(
         engine: &Arc<Engine>,
         signal: CancelSignal,
-        shown: ShownTables,
+        (shown, series): (ShownTables, SeriesTables),
         whole: Option<BTreeMap<&'static str, u64>>,
         parameters: Vec<(String, ScalarValue)>,
     ) -> Self {
         let running = engine.state_until(signal.clone());
         let engine = Arc::clone(engine);
-        Self { engine, signal, shown, whole, parameters, planning: OnceCell::new(), running }
+        Self { engine, signal, shown, series, whole, parameters, planning: OnceCell::new(), running }
     }
 
     /// Where plans are run.
@@ -92,6 +95,7 @@ impl Queries {
         let context = self.engine.session_until(self.signal.clone());
         read_only_sql::limit(&context);
         self.shown.register(&context)?;
+        self.series.register(&context)?;
         Ok(context)
     }
 

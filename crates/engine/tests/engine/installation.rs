@@ -252,6 +252,18 @@ impl Installation {
         arguments: &[(&str, RawValue)],
         scope: &DataScope,
     ) -> Ran {
+        self.report_over(manifest, &[], kind, arguments, scope)
+    }
+
+    /// The same over a period: `earlier` are the snapshots before the reported one, the first made first.
+    pub fn report_over(
+        &self,
+        manifest: &SnapshotManifest,
+        earlier: &[Arc<SnapshotManifest>],
+        kind: &str,
+        arguments: &[(&str, RawValue)],
+        scope: &DataScope,
+    ) -> Ran {
         let catalogue = Catalogue::built_in();
         let definition = catalogue.get(&ReportId::new(kind)).unwrap();
         let raw: RawArguments = arguments.iter().map(|(n, v)| ((*n).to_owned(), v.clone())).collect();
@@ -259,7 +271,7 @@ impl Installation {
         block_on(async {
             let plan = self
                 .engine
-                .prepare(manifest, &definition, &arguments, scope)
+                .prepare_over(manifest, earlier, &definition, &arguments, scope)
                 .await
                 .unwrap_or_else(|e| panic!("{}", error_chain(&e)));
             let reconciliation = plan.reconcile().await.unwrap_or_else(|e| panic!("{}", error_chain(&e)));

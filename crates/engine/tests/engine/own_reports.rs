@@ -6,7 +6,7 @@ use muster_reports::caller::DataScope;
 use muster_reports::ids::SourceId;
 use std::process::Command;
 
-const HR: &str = r#"
+pub const HR: &str = r#"
 name = "HR"
 kind = "delimited"
 delete_threshold_percent = 100
@@ -25,7 +25,7 @@ attribute = "status"
 states = { A = "active", T = "terminated" }
 "#;
 
-const DIRECTORY: &str = r#"
+pub const DIRECTORY: &str = r#"
 name = "Directory"
 kind = "delimited"
 delete_threshold_percent = 100
@@ -58,7 +58,7 @@ fn pairs<'a>(ran: &'a Ran, one: &str, other: &str) -> Vec<(&'a str, &'a str)> {
 }
 
 /// The second count agrees with the rows, and each subtotal adds up to them.
-fn checked(ran: Ran) -> Ran {
+pub fn checked(ran: Ran) -> Ran {
     let counted = &ran.reconciliation;
     assert_eq!(counted.reported, counted.expected, "{counted:?}");
     for subtotal in &counted.subtotals {
@@ -67,12 +67,12 @@ fn checked(ran: Ran) -> Ran {
     ran
 }
 
-fn report(installation: &Installation, kind: &str, arguments: &[(&str, RawValue)]) -> Ran {
+pub fn report(installation: &Installation, kind: &str, arguments: &[(&str, RawValue)]) -> Ran {
     checked(installation.report(kind, arguments))
 }
 
 /// What is left out, as the cover says it.
-fn left_out(ran: &Ran) -> Vec<(&str, u64)> {
+pub fn left_out(ran: &Ran) -> Vec<(&str, u64)> {
     ran.reconciliation.excluded.iter().map(|count| (count.label.as_str(), count.rows)).collect()
 }
 

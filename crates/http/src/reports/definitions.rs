@@ -18,6 +18,9 @@ fn argument(spec: &ArgumentSpec) -> ArgumentDescription {
         | ArgumentKind::Boolean
         | ArgumentKind::Integer { .. }
         | ArgumentKind::Date
+        | ArgumentKind::Snapshot
+        | ArgumentKind::SodPolicies
+        | ArgumentKind::SodExceptions
         | ArgumentKind::Text
         | ArgumentKind::SourceId
         | ArgumentKind::AuthoritativeSourceId

@@ -89,3 +89,40 @@ async fn what_cannot_be_read_is_refused_in_words() {
         assert!(answer.text().contains(words.replace('"', "\\\"").as_str()), "{as_of} {}", answer.text());
     }
 }
+
+/// The period begins with the snapshot before the reported one, or with the one that is named, and the task has its id.
+#[tokio::test]
+async fn a_period_begins_with_a_snapshot_that_the_task_names() {
+    let world = world().await;
+    let line = "POST /muster/v1/reports/ACCESS_CHANGES/run";
+    for (body, begins) in [
+        (json!({}), OLD),
+        (json!({"asOf": OLD}), "snapshot-1"),
+        (json!({"arguments": {"since": "2026-03-02"}}), "snapshot-1"),
+        (json!({"arguments": {"since": OLD.to_uppercase()}}), OLD),
+        (json!({"arguments": {"since": "2026-03-03T09:00:00Z"}, "asOf": NEW}), OLD),
+    ] {
+        let (id, _) = start(&world, line, body.clone()).await;
+        let task = world.store.task(&build::tenant(), &TaskId::new(&id)).await.unwrap().unwrap();
+        assert_eq!(task.arguments.text("since"), Some(begins), "{body}");
+    }
+    for (body, status, words) in [
+        (json!({"arguments": {"since": "soon"}}), 400, "expected the id of a snapshot, a day such as"),
+        (json!({"arguments": {"since": NEW}}), 400, "expected one that was made before the reported one"),
+        (
+            json!({"arguments": {"since": "2026-03-09"}}),
+            400,
+            "expected one that was made before the reported one",
+        ),
+        (
+            json!({"arguments": {"since": "2026-01-01"}}),
+            404,
+            "there was no snapshot yet at 2026-01-01T23:59:59",
+        ),
+        (json!({"asOf": "2026-03-02"}), 404, "there is no kept snapshot before snapshot-1"),
+    ] {
+        let answer = world.ask_as_user(line, &body.to_string()).await;
+        assert_eq!(answer.status, status, "{body} {}", answer.text());
+        assert!(answer.text().contains(words), "{body} {}", answer.text());
+    }
+}

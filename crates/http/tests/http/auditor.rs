@@ -4,7 +4,7 @@ use crate::world::{ACCOUNTS, Answer, SECRET, World};
 use chrono::TimeDelta;
 use muster_reports::Caller;
 use muster_reports::caller::UserLevel;
-use muster_reports::ids::ClientId;
+use muster_reports::ids::{ClientId, ReportId};
 use muster_reports::ports::Clock;
 use muster_testkit::build;
 use serde_json::{Value, json};
@@ -216,4 +216,32 @@ async fn the_level_alone_gives_nothing() {
         assert_eq!(answer.status, 403, "{line}");
         assert!(answer.cause().starts_with("the level AUDITOR needs"), "{}", answer.cause());
     }
+}
+
+/// A period may begin before the auditor's, and then it shows what he may not see.
+#[tokio::test]
+async fn the_beginning_of_a_report_over_a_period_is_of_the_auditors_period_too() {
+    let (world, _) = world().await;
+    let day = world.clock.now() + TimeDelta::days(1);
+    let mut auditor = build::auditor(day, day + TimeDelta::days(2));
+    auditor.client = ClientId::new("client-of-another-auditor");
+    let limits = auditor.user.as_mut().unwrap().audit.as_mut().unwrap();
+    limits.reports.insert(ReportId::new("ACCESS_CHANGES"));
+    world.credential(auditor.clone(), true).await;
+    let run = "POST /muster/v1/reports/ACCESS_CHANGES/run";
+    let outside = ask(&world, &auditor, run, json!({"arguments": {"since": "2026-03-02"}})).await;
+    assert_eq!(outside.status, 403, "{}", outside.text());
+    let body = json!({"arguments": {"since": "2026-03-02"}}).to_string();
+    let of_others = world.ask_as_user(run, &body).await.json()["id"].as_str().unwrap().to_owned();
+    world.finish(b"x", Vec::new()).await;
+    let within = ask(&world, &auditor, run, json!({})).await;
+    assert_eq!(within.status, 200, "{}", within.text());
+    let within = within.json()["id"].as_str().unwrap().to_owned();
+    world.finish(b"x", Vec::new()).await;
+    for (id, status) in [(&of_others, 404), (&within, 200)] {
+        let line = format!("GET /muster/v1/reports/{id}/files/csv");
+        assert_eq!(ask(&world, &auditor, &line, Value::Null).await.status, status, "{id}");
+    }
+    let list = ask(&world, &auditor, "GET /muster/v1/results", Value::Null).await;
+    assert_eq!(ids(&list), [within]);
 }

@@ -503,11 +503,15 @@ async fn custom_reports_are_listed_and_started_by_their_id() {
         ids,
         [
             "ACCESS",
+            "ACCESS_CHANGES",
+            "ACCESS_IN_PERIOD",
             "ACCOUNTS",
+            "ATTRIBUTE_MAPPINGS",
             "DORMANT_ACCOUNTS",
             "ENTITLEMENTS",
             "IDENTITIES",
             "IDENTITIES_DETAILS",
+            "IDENTITY_CHANGES",
             "IDENTITY_PROFILE_IDENTITY_ERROR",
             "LEAVERS_WITH_ACCESS",
             "MACHINE_ACCOUNTS",
@@ -517,6 +521,7 @@ async fn custom_reports_are_listed_and_started_by_their_id() {
             "PRIVILEGED_ACCESS",
             "REFUSED_RECORDS",
             "SEARCH_EXPORT",
+            "SOD_VIOLATIONS",
             "SOURCE_FRESHNESS",
             "UNCORRELATED_ACCOUNTS",
             "leavers"

@@ -145,6 +145,10 @@ fn data<W: Write>(flow: &mut Flow<'_, W>, cover: &Cover) -> Result<(), PdfError>
             &format!("{}, {} old at request", second(snapshot.created), duration(snapshot.age_seconds)),
         ),
     ])?;
+    let earlier = facts::earlier(cover);
+    if !earlier.is_empty() {
+        flow.pairs(&earlier)?;
+    }
     flow.space(8.0);
     let fields = [
         left("Source", 1.8),

@@ -175,6 +175,9 @@ impl About<'_> {
         page.heading("Snapshot")?;
         page.pair("Snapshot", &cover.snapshot.id)?;
         page.pair("Published", &second(cover.snapshot.created))?;
+        for (name, value) in facts::earlier(cover) {
+            page.pair(&name, &value)?;
+        }
         page.heading("Sources")?;
         for source in &cover.snapshot.sources {
             let complete = if source.complete { "complete" } else { "not complete" };

@@ -386,6 +386,7 @@ pub fn cover(rows: u64) -> Cover {
         product_version: "0.1.0".to_owned(),
         arguments: serde_json::json!({"correlatedOnly": true, "sourceName": "Workday"}),
         effective_query: "SELECT id, name, display_name, email FROM identities WHERE correlated ORDER BY name, id".to_owned(),
+        earlier: Vec::new(),
         snapshot: CoverSnapshot {
             id: "snapshot-000042".to_owned(),
             created: completed - TimeDelta::minutes(180),

@@ -33,6 +33,9 @@ pub enum ArgumentKind {
     },
     /// A day such as `2026-03-31`.
     Date,
+    /// The snapshot with which a period begins: its id, a day or a time. A start puts the id in place of the others
+    /// ([`crate::series`]).
+    Snapshot,
     /// Any text that is not blank.
     Text,
     /// The id of a source of the snapshot.
@@ -43,6 +46,10 @@ pub enum ArgumentKind {
     SourceName,
     /// A search query, as a text or wrapped in an object as older clients send it.
     Query,
+    /// Policies for separation of duties ([`crate::sod`]), as JSON or as a text of it.
+    SodPolicies,
+    /// Violations of such policies that somebody has accepted.
+    SodExceptions,
     /// Names in an order that matters, as one text with commas between them or as a list; blank is absent.
     Names,
     /// A list of texts; a set when `allowed` is not empty.
@@ -68,11 +75,14 @@ impl ArgumentKind {
             Self::Boolean => "boolean",
             Self::Integer { .. } => "integer",
             Self::Date => "date",
+            Self::Snapshot => "snapshot",
             Self::Text => "text",
             Self::SourceId => "source_id",
             Self::AuthoritativeSourceId => "authoritative_source_id",
             Self::SourceName => "source_name",
             Self::Query => "query",
+            Self::SodPolicies => "sod_policies",
+            Self::SodExceptions => "sod_exceptions",
             Self::Names => "names",
             Self::Texts { .. } => "texts",
         }
@@ -87,11 +97,19 @@ impl ArgumentKind {
             Self::Integer { min: i64::MIN, max } => format!("a whole number up to {max}"),
             Self::Integer { min, max } => format!("a whole number from {min} to {max}"),
             Self::Date => "a day such as 2026-03-31".into(),
+            Self::Snapshot => {
+                "the id of a snapshot, a day such as 2026-03-31, or a time such as 2026-03-31T12:00:00Z"
+                    .into()
+            }
             Self::Text => "a text".into(),
             Self::SourceId => "the id of a source, as a text".into(),
             Self::AuthoritativeSourceId => "the id of an authoritative source, as a text".into(),
             Self::SourceName => "the name of the source, as a text".into(),
             Self::Query => "a search query, as a text".into(),
+            Self::SodPolicies => "a list of policies in the published shape, as JSON".into(),
+            Self::SodExceptions => {
+                "a list of exceptions, each with policy, identity, owner, reason and ends, as JSON".into()
+            }
             Self::Names => "names with commas between them, as a text".into(),
             Self::Texts { allowed } if allowed.is_empty() => "a list of texts".into(),
             Self::Texts { allowed } => format!("a list of {}", allowed.join(", ")),

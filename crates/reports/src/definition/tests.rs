@@ -55,14 +55,19 @@ fn our_own_reports_are_of_no_published_kind() {
         ids,
         [
             "ACCESS",
+            "ACCESS_CHANGES",
+            "ACCESS_IN_PERIOD",
+            "ATTRIBUTE_MAPPINGS",
             "DORMANT_ACCOUNTS",
             "ENTITLEMENTS",
+            "IDENTITY_CHANGES",
             "LEAVERS_WITH_ACCESS",
             "MACHINE_ACCOUNTS",
             "MANAGER_REVIEW",
             "PASSWORD_AGE",
             "PRIVILEGED_ACCESS",
             "REFUSED_RECORDS",
+            "SOD_VIOLATIONS",
             "SOURCE_FRESHNESS",
         ]
     );

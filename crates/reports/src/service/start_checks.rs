@@ -92,6 +92,9 @@ pub(super) fn check_sources(
             ArgumentKind::Boolean
             | ArgumentKind::Integer { .. }
             | ArgumentKind::Date
+            | ArgumentKind::Snapshot
+            | ArgumentKind::SodPolicies
+            | ArgumentKind::SodExceptions
             | ArgumentKind::Text
             | ArgumentKind::SourceName
             | ArgumentKind::Query

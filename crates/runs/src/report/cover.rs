@@ -8,6 +8,7 @@ use muster_reports::cover::{
 };
 use muster_reports::error::{Error, Result};
 use muster_reports::message::Message;
+use muster_reports::series::Series;
 use muster_reports::task::{PublishedFile, Task};
 use muster_reports::{FileFormat, ReportDefinition, SnapshotManifest};
 
@@ -23,6 +24,8 @@ pub(super) struct Facts<'a> {
     pub(super) task: &'a Task,
     pub(super) definition: &'a ReportDefinition,
     pub(super) manifest: &'a SnapshotManifest,
+    /// The other snapshots that are read.
+    pub(super) series: &'a Series,
     pub(super) prepared: &'a Prepared,
     pub(super) started: DateTime<Utc>,
     pub(super) messages: &'a [Message],
@@ -32,7 +35,7 @@ pub(super) struct Facts<'a> {
 
 /// The cover of tables whose counts agree; the files are those that are finished.
 pub(super) fn make(facts: &Facts<'_>, counted: &[Reconciliation], completed: DateTime<Utc>) -> Cover {
-    let Facts { task, definition, manifest, prepared, started, messages, formula_guard } = *facts;
+    let Facts { task, definition, manifest, series, prepared, started, messages, formula_guard } = *facts;
     let (columns, parts) = if definition.search {
         let parts = prepared.parts.iter().zip(counted).map(|(part, counted)| CoverPart {
             name: part.name().to_owned(),
@@ -56,6 +59,7 @@ pub(super) fn make(facts: &Facts<'_>, counted: &[Reconciliation], completed: Dat
         arguments: serde_json::from_str(&task.arguments.canonical()).unwrap_or_default(),
         effective_query: prepared.effective_query.clone(),
         snapshot: cover_snapshot(definition, task, manifest),
+        earlier: series.covered(),
         reconciliation: total(counted),
         counted_by: counted_by(definition),
         columns,

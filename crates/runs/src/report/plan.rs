@@ -10,6 +10,7 @@ use muster_reports::cover::{CoverColumn, Reconciliation};
 use muster_reports::definition::{ChartForm, ChartSpec};
 use muster_reports::error::Result;
 use muster_reports::message::Message;
+use muster_reports::series::Series;
 use muster_reports::task::Task;
 use muster_reports::{ReportDefinition, SnapshotManifest};
 use std::sync::Arc;
@@ -67,16 +68,17 @@ pub(super) trait Part: Send + Sync {
 pub(super) async fn prepare(
     engine: &Arc<Engine>,
     manifest: &SnapshotManifest,
+    series: &Series,
     definition: &ReportDefinition,
     task: &Task,
 ) -> Result<Prepared> {
-    let (planning, manifest) = (engine.clone(), manifest.clone());
+    let (planning, manifest, series) = (engine.clone(), manifest.clone(), series.clone());
     let (definition, task) = (definition.clone(), task.clone());
     // Planning computes. On the engine's threads it does not delay requests.
     let planned = async move {
         Ok(match definition.search {
             true => search(&planning, &manifest, &definition, &task).await,
-            false => table(&planning, &manifest, &definition, &task).await,
+            false => table(&planning, &manifest, &series, &definition, &task).await,
         })
     };
     engine.run(planned).await?
@@ -85,10 +87,13 @@ pub(super) async fn prepare(
 async fn table(
     engine: &Arc<Engine>,
     manifest: &SnapshotManifest,
+    series: &Series,
     definition: &ReportDefinition,
     task: &Task,
 ) -> Result<Prepared> {
-    let plan = engine.prepare(manifest, definition, &task.arguments, &task.requester.data_scope).await?;
+    let (arguments, scope) = (&task.arguments, &task.requester.data_scope);
+    let plan = engine.prepare_over(manifest, &series.earlier, definition, arguments, scope).await?;
+    let only = definition.source_argument().and_then(|spec| arguments.text(&spec.name));
     Ok(Prepared {
         effective_query: plan.effective_query(),
         parts: vec![Box::new(TablePart {
@@ -96,7 +101,7 @@ async fn table(
             plan,
             charts: definition.charts.clone(),
         })],
-        messages: Vec::new(),
+        messages: series.messages(manifest, |id| scope.has_source(id) && only.is_none_or(|only| only == id)),
     })
 }
 

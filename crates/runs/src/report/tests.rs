@@ -136,8 +136,13 @@ impl Case {
         let catalogue = Catalogue::built_in();
         let definition = catalogue.get(&self.claim.task.report).unwrap();
         let started = self.writing.clock.now();
-        let run =
-            ReportRun { claim: &self.claim, definition: &definition, manifest: &self.manifest, started };
+        let run = ReportRun {
+            claim: &self.claim,
+            definition: &definition,
+            manifest: &self.manifest,
+            series: &Series::default(),
+            started,
+        };
         self.writing.publish(&run, self.fixed.prepared(), progress).await
     }
 }
@@ -314,8 +319,13 @@ async fn charts_are_made_for_documents_that_show_them() {
         let catalogue = Catalogue::built_in();
         let definition = catalogue.get(&case.claim.task.report).unwrap();
         let started = case.writing.clock.now();
-        let run =
-            ReportRun { claim: &case.claim, definition: &definition, manifest: &case.manifest, started };
+        let run = ReportRun {
+            claim: &case.claim,
+            definition: &definition,
+            manifest: &case.manifest,
+            series: &Series::default(),
+            started,
+        };
         let mut prepared = case.fixed.prepared();
         prepared.parts = vec![Box::new(Undrawable(case.fixed.clone()))];
         let outcome = case.writing.publish(&run, prepared, &ProgressCell::default()).await;

@@ -26,7 +26,7 @@ const CONDITION_BYTES_MAX: usize = 1_024 * 1_024;
 
 /// $1 tenant, $2 since, and lists as JSON: $3 ids, $4 states, $5 texts of `requester`, $6 reports with texts of `arguments`,
 /// $7 sources of the scope, $8 reports. $9 and $10 are the
-/// period of the snapshots.
+/// period of the snapshots: of the reported one, and of one that the arguments name.
 macro_rules! sqlite_conditions {
     () => {
         " FROM tasks WHERE tenant = $1 AND created >= $2
@@ -41,7 +41,9 @@ macro_rules! sqlite_conditions {
              WHERE theirs.value NOT IN (SELECT mine.value FROM json_each($7) AS mine))))
          AND ($8 IS NULL OR (report IN (SELECT value FROM json_each($8)) AND EXISTS (
              SELECT 1 FROM snapshots AS read WHERE read.tenant = tasks.tenant AND read.id = tasks.snapshot
-             AND read.created BETWEEN $9 AND $10)))"
+             AND read.created BETWEEN $9 AND $10)
+             AND NOT EXISTS (SELECT 1 FROM snapshots AS begins WHERE begins.tenant = tasks.tenant
+             AND instr(tasks.arguments, '\"' || begins.id || '\"') > 0 AND begins.created NOT BETWEEN $9 AND $10)))"
     };
 }
 
@@ -61,7 +63,10 @@ macro_rules! postgres_conditions {
              <@ string_to_array(trim(both '[]' from $7::text), ','))
          AND ($8::text IS NULL OR (report IN (SELECT json_array_elements_text($8::text::json)) AND EXISTS (
              SELECT 1 FROM snapshots AS read WHERE read.tenant = tasks.tenant AND read.id = tasks.snapshot
-             AND read.created BETWEEN $9::bigint AND $10::bigint)))"
+             AND read.created BETWEEN $9::bigint AND $10::bigint)
+             AND NOT EXISTS (SELECT 1 FROM snapshots AS begins WHERE begins.tenant = tasks.tenant
+             AND strpos(tasks.arguments, '\"' || begins.id || '\"') > 0
+             AND begins.created NOT BETWEEN $9::bigint AND $10::bigint)))"
     };
 }
 

@@ -70,6 +70,9 @@ async fn a_period_has_its_snapshots_and_what_was_made_from_them<S: SnapshotCatal
         start(store, NewTask { report, snapshot, ..build::new_task(number, at(0)) }).await;
     }
     start(store, NewTask { snapshot: id("gone"), ..build::new_task(6, at(0)) }).await;
+    // One over a period that begins with s1.
+    let arguments = build::arguments(&[("since", "s1")]);
+    start(store, NewTask { snapshot: id("s3"), arguments, ..build::new_task(7, at(0)) }).await;
     let listed = async |from, to, offset| {
         let auditor = build::auditor(from, to).auditor().cloned();
         let query = TaskQuery {
@@ -88,7 +91,7 @@ async fn a_period_has_its_snapshots_and_what_was_made_from_them<S: SnapshotCatal
     let ids = |numbers: &[u64]| numbers.iter().map(|number| build::task_id(*number)).collect::<Vec<_>>();
     assert_eq!(listed(day(2), day(3), 0).await, (ids(&[2, 3]), Some(2)), "two named reports of the period");
     assert_eq!(listed(day(2), day(3), 1).await, (ids(&[3]), Some(2)));
-    assert_eq!(listed(day(1), day(4), 0).await, (ids(&[1, 2, 3, 5]), Some(4)));
+    assert_eq!(listed(day(1), day(4), 0).await, (ids(&[1, 2, 3, 5, 7]), Some(5)));
     assert_eq!(listed(day(5), day(6), 0).await, (ids(&[]), Some(0)));
 }
 
@@ -179,6 +182,15 @@ async fn what_a_live_task_reads_is_kept<S: SnapshotCatalogue + TaskStore>(store:
     let expired = expire().await;
     assert_eq!(expired, [id("s1")], "an ended task needs the manifest only");
     assert_eq!(states(store).await, "s4 s3 s2- s1-");
+    // A period from s4 to s6 has s5 in it.
+    for number in 5..=7 {
+        let manifest = build::manifest(&format!("s{number}"), day(number));
+        acts::publish(store, &acme, &manifest).await.expect("it is published");
+    }
+    let arguments = build::arguments(&[("since", "s4")]);
+    start(store, NewTask { arguments, ..reads(3, "s6") }).await;
+    assert!(expire().await.is_empty(), "s3 is waited for, and a period begins with s4");
+    assert_eq!(states(store).await, "s7 s6 s5 s4 s3 s2- s1-");
 }
 
 async fn moments_find_the_last_published(store: &dyn SnapshotCatalogue) {

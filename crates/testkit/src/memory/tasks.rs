@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use muster_reports::audit::AuditEvent;
 use muster_reports::error::{Error, Result};
-use muster_reports::ids::{SourceId, TaskDefinitionId, TaskId, TenantId, WorkerId};
+use muster_reports::ids::{SnapshotId, SourceId, TaskDefinitionId, TaskId, TenantId, WorkerId};
 use muster_reports::message::{Message, Severity};
 use muster_reports::notify::Wish;
 use muster_reports::ports::{Cancelled, LeaseState, ResultOrder, Started, TaskStore};
@@ -115,7 +115,8 @@ fn lease_end(now: DateTime<Utc>, lease: Duration, deadline: DateTime<Utc>) -> Da
         .map_or(deadline, |end| end.min(deadline))
 }
 
-fn is_wanted(task: &Task, wanted: &VisibleTasks, read_at: Option<DateTime<Utc>>) -> bool {
+/// `read_at`: when the snapshots of the task were made, if all that are asked for are known.
+fn is_wanted(task: &Task, wanted: &VisibleTasks, read_at: &[DateTime<Utc>]) -> bool {
     fn meets<T: PartialEq>(condition: Option<&Vec<T>>, value: &T) -> bool {
         condition.is_none_or(|values| values.contains(value))
     }
@@ -132,7 +133,9 @@ fn is_wanted(task: &Task, wanted: &VisibleTasks, read_at: Option<DateTime<Utc>>)
         && meets(filter.launchers.as_ref(), &task.requester.launcher().to_owned())
         && filter.sources.as_ref().is_none_or(names_one)
         && wanted.auditor.as_ref().is_none_or(|limits| {
-            limits.reports.contains(&task.report) && read_at.is_some_and(|read_at| limits.period.has(read_at))
+            limits.reports.contains(&task.report)
+                && !read_at.is_empty()
+                && read_at.iter().all(|read_at| limits.period.has(*read_at))
         })
 }
 
@@ -357,12 +360,14 @@ impl TaskStore for MemoryStore {
         let state = self.state();
         let tasks = state.tasks.iter().map(|entry| &entry.task);
         let read_at = |task: &Task| {
-            let mut snapshots = state.snapshots.iter().filter(|(owner, _)| owner == tenant);
-            let read = snapshots.find(|(_, snapshot)| snapshot.manifest.id == task.snapshot);
-            read.map(|(_, snapshot)| snapshot.manifest.created)
+            let own = || state.snapshots.iter().filter(|(owner, _)| owner == tenant).map(|(_, own)| own);
+            let is_known = own().any(|snapshot| snapshot.manifest.id == task.snapshot);
+            let of_task = |id: &SnapshotId| *id == task.snapshot || super::names(task, id);
+            let read = own().filter(|snapshot| is_known && of_task(&snapshot.manifest.id));
+            read.map(|snapshot| snapshot.manifest.created).collect::<Vec<_>>()
         };
         let mut listed: Vec<_> =
-            tasks.filter(|task| task.tenant == *tenant && is_wanted(task, wanted, read_at(task))).collect();
+            tasks.filter(|task| task.tenant == *tenant && is_wanted(task, wanted, &read_at(task))).collect();
         // Stable: tasks of one time stay in the order of acceptance.
         listed.sort_by_key(|task| task.created);
         let query = &wanted.query;
