@@ -11,8 +11,6 @@ mod definitions;
 mod guards;
 #[path = "muster/keeping.rs"]
 mod keeping;
-#[path = "muster/mcp.rs"]
-mod mcp;
 #[path = "muster/mirror.rs"]
 mod mirror;
 #[path = "muster/plan.rs"]
