@@ -10,7 +10,7 @@ use muster_reports::cover::{CoverColumn, Reconciliation};
 use muster_reports::definition::{ChartForm, ChartSpec};
 use muster_reports::error::Result;
 use muster_reports::message::Message;
-use muster_reports::series::Series;
+use muster_reports::series;
 use muster_reports::task::Task;
 use muster_reports::{ReportDefinition, SnapshotManifest};
 use std::sync::Arc;
@@ -68,7 +68,7 @@ pub(super) trait Part: Send + Sync {
 pub(super) async fn prepare(
     engine: &Arc<Engine>,
     manifest: &SnapshotManifest,
-    series: &Series,
+    series: &series::Series,
     definition: &ReportDefinition,
     task: &Task,
 ) -> Result<Prepared> {
@@ -87,7 +87,7 @@ pub(super) async fn prepare(
 async fn table(
     engine: &Arc<Engine>,
     manifest: &SnapshotManifest,
-    series: &Series,
+    series: &series::Series,
     definition: &ReportDefinition,
     task: &Task,
 ) -> Result<Prepared> {
