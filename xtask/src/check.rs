@@ -18,7 +18,8 @@ pub fn run(workspace: &Workspace) -> Result<bool> {
     command::run(workspace.cargo().args(["fmt", "--all", "--check"]))?;
     let dependencies = dependencies(workspace)?;
     // The SDK can be given to others: what it needs is in the packages, with versions. Their code is compiled with ours.
-    let packages = ["package", "-p", "muster-wire", "-p", "muster-client", "--no-verify", "--allow-dirty", "--quiet"];
+    let packages =
+        ["package", "-p", "muster-wire", "-p", "muster-client", "--no-verify", "--allow-dirty", "--quiet"];
     command::run(workspace.cargo().args(packages))?;
     for arguments in LINTED {
         command::run(lint(workspace).args(arguments.iter()))?;
