@@ -66,7 +66,7 @@ pub(super) trait Part: Send + Sync {
 /// `Unavailable` when another attempt may succeed; anything else ends the task.
 pub(super) async fn prepare(
     engine: &Arc<Engine>,
-    manifest: &SnapshotManifest,
+    manifest: &Arc<SnapshotManifest>,
     definition: &ReportDefinition,
     task: &Task,
 ) -> Result<Prepared> {
