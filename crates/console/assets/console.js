@@ -16,9 +16,10 @@
       const day = sameDay ? {} : { month: "2-digit", day: "2-digit" };
       const local = document.createElement("span");
       local.className = "local";
-      local.textContent = ` ${at.toLocaleString(undefined, { ...day, ...seconds })} local`;
+      local.textContent = `${at.toLocaleString(undefined, { ...day, ...seconds })} local`;
       time.dataset.local = "";
-      time.append(local);
+      // The space is outside of what does not break, so that a narrow page can put the local time on its own line.
+      time.append(" ", local);
     }
   }
 
