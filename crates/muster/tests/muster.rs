@@ -406,7 +406,8 @@ fn kinds_are_listed_with_their_arguments() {
             "UNCORRELATED_ACCOUNTS",
         ]
     );
-    assert_eq!(kinds[1]["arguments"][0]["name"], "application");
+    let accounts = ids.iter().position(|id| *id == "ACCOUNTS").unwrap();
+    assert_eq!(kinds[accounts]["arguments"][0]["name"], "application");
     assert!(!data.exists());
 }
 
