@@ -174,12 +174,12 @@ The records of the results are kept, with the digests of their files. Files that
     },
     /// List the reports that can be run, and their arguments
     #[command(after_help = "\
-With a service (--env, --base-url or --client-id), those that its client may run, reports of one's own among them. \
-Without one, those that this version has.
-
 Examples:
   muster report list-kinds
-  muster report list-kinds --env production")]
+  muster report list-kinds --env production
+
+With a service (--env, --base-url or --client-id), those that its client may run are listed, reports of one's own among \
+them. Without one, those that this version has are listed.")]
     ListKinds {
         #[command(flatten)]
         service: Service,
