@@ -81,7 +81,8 @@ impl Options {
             seed: 1,
             kills: None,
             races: None,
-            lanes: 2,
+            // Most of a failpoint's time is waiting for leases to end.
+            lanes: 3,
             minutes: None,
             resume: false,
         }
