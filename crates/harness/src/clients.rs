@@ -61,6 +61,13 @@ pub fn suites(workspace: &Workspace, binary: PathBuf, identities: u64) -> Result
     requests.arg(scripts.join("command_line.py"));
     suites.push(Suite { name: "the command line's requests".into(), command: Ok(requests) });
 
+    let command = install::python_with_model_context(workspace).map(|python| {
+        let mut command = Command::new(python);
+        command.arg(scripts.join("model_context.py")).env("MUSTER_BINARY", &binary);
+        command
+    });
+    suites.push(Suite { name: format!("Model Context {}", install::MODEL_CONTEXT_VERSION), command });
+
     let folder = workspace.fresh_folder("clients")?;
     let installation = Installation::with_demo(&binary, &folder.join("data"), identities)?;
     // Recipients of searches are taken only where there is a mail server. Nothing answers at this one: what is mailed is

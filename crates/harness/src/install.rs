@@ -21,6 +21,8 @@ pub const TYPESCRIPT_SDK_VERSION: &str = "1.4.15";
 const BROWSER_PACKAGES: [&str; 2] = ["playwright-core@1.65.1", "axe-core@4.14.1"];
 /// The issuer at which the tests of the console sign in, with what drives the browser: one folder for one script.
 const ISSUER_PACKAGES: [&str; 3] = ["oidc-provider@9.13.3", BROWSER_PACKAGES[0], BROWSER_PACKAGES[1]];
+/// Version of the published Python client of the Model Context Protocol.
+pub const MODEL_CONTEXT_VERSION: &str = "2.3.0";
 /// Version of schemathesis, which makes hostile requests.
 const SCHEMATHESIS_VERSION: &str = "4.32.5";
 /// The packages of the relay's tests: Kafka's client reads what was sent, and moto is the object store in which the broker
@@ -35,6 +37,14 @@ const TANSU_VERSION: &str = "0.6.0";
 /// When it cannot be installed.
 pub fn python_with_sdk(workspace: &Workspace, version: &str) -> Result<PathBuf> {
     python_with(workspace, "sailpoint", &format!("sailpoint=={version}"), version)
+}
+
+/// A Python interpreter with the published client of the Model Context Protocol.
+///
+/// # Errors
+/// When it cannot be installed.
+pub fn python_with_model_context(workspace: &Workspace) -> Result<PathBuf> {
+    python_with(workspace, "mcp", &format!("mcp=={MODEL_CONTEXT_VERSION}"), MODEL_CONTEXT_VERSION)
 }
 
 /// A Python interpreter with schemathesis.

@@ -7,12 +7,12 @@ use crate::environments::{Environment, Reached};
 use crate::failure::{Context as _, ExitStatus, Failure, Result};
 use crate::part_file::PartFile;
 use muster_client::wire::{
-    FileFormat, ListedResult, NotifyDetails, ReportComparison, ReportDescription, ReportResults,
+    FileFormat, ListedResult, NotifyDetails, ReportComparison, ReportDescription, ReportResults, SearchIndex,
     TaskResultDetails,
 };
 use muster_client::{
-    Client, ComparisonFile, Configuration, Credentials, Download, DownloadOptions, Error, Progress,
-    ReportsDataExtractionApi,
+    Client, ComparisonFile, Configuration, Credentials, Download, DownloadOptions, Error, FileStream,
+    Progress, ReportsDataExtractionApi, search_for,
 };
 use muster_reports::error::error_chain;
 use muster_reports::notify::Notify;
@@ -244,6 +244,41 @@ impl Api {
         self.fetch_to(old, &Wanted::Comparison { new, keys, file }, &name, target).await
     }
 
+    /// The first bytes of a report's CSV file, and the rest as it is taken. The service records the download.
+    ///
+    /// # Errors
+    /// As [`Api::start`].
+    pub async fn open_csv(&self, id: &str) -> Result<FileStream> {
+        let options = DownloadOptions { auditable: true, ..DownloadOptions::default() };
+        let opened = self.sdk.open_report(id, &FileFormat::Csv, &options).await;
+        opened.map_err(|error| self.one_line(&error))
+    }
+
+    /// Writes a report's evidence package.
+    ///
+    /// # Errors
+    /// As [`Api::fetch`].
+    pub async fn evidence_into(&self, id: &str, to: impl Write + Unpin) -> Result {
+        self.download(id, &Wanted::Evidence, to).await.map(drop)
+    }
+
+    /// The public key of the service's evidence packages, as the service names it.
+    ///
+    /// # Errors
+    /// As [`Api::start`].
+    pub async fn evidence_key(&self) -> Result<String> {
+        self.sdk.evidence_key().await.map_err(|error| self.one_line(&error))
+    }
+
+    /// How many documents of an index a query finds.
+    ///
+    /// # Errors
+    /// As [`Api::start`].
+    pub async fn count(&self, index: &str, query: &str) -> Result<u64> {
+        let search = search_for([SearchIndex::from(index)], query);
+        self.client.search().count(&search).await.map_err(|error| self.one_line(&error))
+    }
+
     async fn fetch_to(
         &self,
         id: &str,
@@ -301,7 +336,7 @@ impl Api {
     }
 
     /// What the service answers, or why it did not answer, and what to do.
-    fn one_line(&self, error: &Error) -> Failure {
+    pub fn one_line(&self, error: &Error) -> Failure {
         if let Error::NoToken(refusal) = error {
             return Failure::of(
                 ExitStatus::NotAllowed,

@@ -16,7 +16,7 @@ pub use notification::{NotificationCommand, NotifyArgs};
 pub use refresh::RefreshArgs;
 pub use report::{CompareArgs, ListedState, ReportCommand, RunArgs, WaitArgs};
 pub use schedule::{ScheduleAddArgs, ScheduleCommand};
-pub use service::{DoctorArgs, EnvCommand, LoginArgs, Service};
+pub use service::{DoctorArgs, EnvCommand, LoginArgs, McpArgs, Service};
 pub use source::{InitArgs, MirrorArgs, SourceCommand};
 
 use crate::output::OutputFormat;
@@ -134,6 +134,8 @@ Examples:
 
 What is missing is asked for. The service is in use from then on; `muster env` shows and changes that.")]
     Login(LoginArgs),
+    /// Reports for programs that speak the Model Context Protocol, over standard input and output
+    Mcp(McpArgs),
     /// Reports and refreshes at times
     #[command(subcommand)]
     Schedule(ScheduleCommand),

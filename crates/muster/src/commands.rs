@@ -12,6 +12,7 @@ pub mod env;
 pub mod evidence;
 pub mod keys;
 pub mod manual;
+pub mod mcp;
 pub mod notification;
 pub mod refresh;
 pub mod report;

@@ -72,6 +72,7 @@ async fn dispatch(cli: Cli) -> Result {
         Command::Definition(command) => Box::pin(commands::definition::run(command, settings, output)).await,
         Command::Env(command) => commands::env::run(command, output),
         Command::Login(args) => Box::pin(commands::env::login(args)).await,
+        Command::Mcp(args) => Box::pin(commands::mcp::run(&args.service)).await,
         Command::Schedule(command) => Box::pin(commands::schedule::run(command, settings, output)).await,
         Command::Notification(command) => commands::notification::run(command, settings, output).await,
         Command::Search(command) => commands::search::run(command, output),

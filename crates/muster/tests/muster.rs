@@ -11,6 +11,8 @@ mod definitions;
 mod guards;
 #[path = "muster/keeping.rs"]
 mod keeping;
+#[path = "muster/mcp.rs"]
+mod mcp;
 #[path = "muster/mirror.rs"]
 mod mirror;
 #[path = "muster/plan.rs"]

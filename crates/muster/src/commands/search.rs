@@ -30,7 +30,7 @@ fn check(query: &str, output: Output) -> Result {
 }
 
 /// The query with a mark under the place, as a terminal shows it: some characters take two columns, some none.
-fn pointed(query: &str, column: usize) -> String {
+pub fn pointed(query: &str, column: usize) -> String {
     let line: String = query.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     let before: String = line.chars().take(column.saturating_sub(1)).collect();
     // A place after the end of the query is shown after its last character.
@@ -38,7 +38,8 @@ fn pointed(query: &str, column: usize) -> String {
     format!("{line}\n{}^", " ".repeat(before.width() + missing))
 }
 
-fn as_json(explained: &Explanation) -> serde_json::Value {
+/// What a query means, for programs.
+pub fn as_json(explained: &Explanation) -> serde_json::Value {
     json!({
         "query": explained.canonical,
         "tree": explained.tree,

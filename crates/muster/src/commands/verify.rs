@@ -29,7 +29,11 @@ pub fn run(args: &VerifyArgs, output: Output) -> Result {
     )))
 }
 
-fn check(args: &VerifyArgs) -> Result<Verification> {
+/// Checks what `args` name.
+///
+/// # Errors
+/// When a file cannot be read, or is not of its kind.
+pub fn check(args: &VerifyArgs) -> Result<Verification> {
     let file = File::open(&args.file).context(|| format!("{} cannot be opened", args.file.display()))?;
     match (&args.key, &args.cover) {
         (Some(path), _) => {
@@ -51,7 +55,8 @@ fn read(path: &Path) -> Result<Vec<u8>> {
     std::fs::read(path).context(|| format!("{} cannot be read", path.display()))
 }
 
-fn as_json(verification: &Verification) -> Value {
+/// What was checked, for programs.
+pub fn as_json(verification: &Verification) -> Value {
     let findings = verification.findings.iter().map(|finding| {
         let outcome = match finding.outcome {
             CheckOutcome::Holds => "holds",
