@@ -57,16 +57,10 @@ impl Workspace {
         ]))
     }
 
-    /// Cargo in the repository, to build our crates. `MUSTER_OPT_LEVEL` says how far they are optimised, for machines where
-    /// the time of the build counts more; the dependencies, which are built seldom, always are.
+    /// Cargo in the repository, to build our crates.
     pub fn cargo(&self) -> Command {
         let mut command = cargo();
         command.current_dir(&self.root);
-        if let Ok(level) = std::env::var("MUSTER_OPT_LEVEL") {
-            for package in &self.packages {
-                command.arg("--config").arg(format!("profile.release.package.{package}.opt-level={level}"));
-            }
-        }
         command
     }
 
