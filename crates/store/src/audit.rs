@@ -108,7 +108,7 @@ impl AuditTrail for Store {
     async fn events(&self, tenant: &TenantId, after_sequence: u64, limit: u32) -> Result<Vec<ChainedEvent>> {
         let after = i64::try_from(after_sequence).unwrap_or(i64::MAX);
         let found = self
-            .read(
+            .read_durable(
                 "SELECT * FROM audit_events WHERE tenant = $1 AND sequence > $2 ORDER BY sequence LIMIT $3",
                 values![tenant.as_str(), after, i64::from(limit)],
             )
@@ -127,7 +127,7 @@ impl AuditTrail for Store {
     ) -> Result<Vec<AuditRecord>> {
         let after = i64::try_from(after_sequence).unwrap_or(i64::MAX);
         let found = self
-            .read(
+            .read_durable(
                 "SELECT * FROM audit_events WHERE tenant = $1 AND task = $2 AND sequence > $3
                  ORDER BY sequence LIMIT $4",
                 values![tenant.as_str(), task.as_str(), after, i64::from(limit)],
@@ -395,13 +395,13 @@ impl Store {
     /// # Errors When the store fails.
     pub async fn audit_end(&self, tenant: &TenantId) -> Result<AuditHead> {
         let last = self
-            .read_first(
+            .read_durable(
                 "SELECT sequence, coalesce(hash, '') AS hash FROM audit_events
                  WHERE tenant = $1 AND sequence > 0 ORDER BY sequence DESC LIMIT 1",
                 values![tenant.as_str()],
             )
             .await;
-        last.and_then(|row| row.as_ref().map_or_else(|| Ok(AuditHead::empty()), rows::audit_head))
+        last.and_then(|found| found.first().map_or_else(|| Ok(AuditHead::empty()), rows::audit_head))
             .map_err(|error| failed("read the audit trail", error))
     }
 
@@ -452,6 +452,7 @@ impl Store {
             }
             before = head;
         };
+        self.sync().await?;
         let seal = match (&self.settings.seal_key, &head, seal) {
             (None, _, _) => Seal::NotChecked,
             (Some(key), Some(head), Some(seal)) if key.seal(tenant, head) == seal => Seal::Good,

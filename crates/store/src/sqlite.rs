@@ -24,6 +24,8 @@ static MIGRATIONS: Migrator = sqlx::migrate!("./migrations/sqlite");
 pub(crate) struct Sqlite {
     pub(crate) readers: SqlitePool,
     pub(crate) writer: Writer,
+    /// The write-ahead log.
+    log: PathBuf,
     closing: Arc<Notify>,
     writing: Mutex<Option<JoinHandle<()>>>,
 }
@@ -61,8 +63,18 @@ impl Sqlite {
             .map_err(|error| failed(&what, error))?;
         drop(lock);
         let closing = Arc::new(Notify::new());
-        let (writer, writing) = Writer::start(connection, closing.clone());
-        Ok(Self { readers, writer, closing, writing: Mutex::new(Some(writing)) })
+        let mut log = path.as_os_str().to_owned();
+        log.push("-wal");
+        let log = PathBuf::from(log);
+        let (writer, writing) = Writer::start(connection, log.clone(), closing.clone());
+        Ok(Self { readers, writer, log, closing, writing: Mutex::new(Some(writing)) })
+    }
+
+    /// Waits until everything is durable that readers see now.
+    pub(crate) async fn sync(&self) -> std::io::Result<()> {
+        let log = self.log.clone();
+        let synced = tokio::task::spawn_blocking(move || writer::sync(&log));
+        synced.await.unwrap_or_else(|error| Err(std::io::Error::other(error)))
     }
 
     /// Finishes the writes that have been accepted and closes the file.

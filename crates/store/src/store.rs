@@ -4,6 +4,8 @@
 //! - what a write returned is durable in either database, except that over SQLite a claim may be lost with the machine,
 //!   and the run that held it with it; a write that returned an error changed nothing, unless the error says that the
 //!   outcome is not known;
+//! - over SQLite, a start is seen before it is durable, so that its run need not wait for the disk. What follows it in the
+//!   log is durable only with it. Its caller, and whoever reads the audit trail, waits for the disk;
 //! - work that has begun runs to its end even if its caller has gone; work whose caller has gone before it begins is
 //!   skipped.
 
@@ -140,6 +142,21 @@ impl Store {
                 Session::Sqlite(&mut connection).all(sql, values).await
             }
             Backend::Postgres(postgres) => postgres.read(sql, values).await,
+        }
+    }
+
+    /// As [`Store::read`]. What it returns is durable: over SQLite, others may read a change before it is.
+    pub(crate) async fn read_durable(&self, sql: impl Into<Sql>, values: &[Value<'_>]) -> Read<Vec<Row>> {
+        let rows = self.read(sql, values).await?;
+        self.sync().await?;
+        Ok(rows)
+    }
+
+    /// Waits until everything is durable that was read before.
+    pub(crate) async fn sync(&self) -> Read<()> {
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.sync().await.map_err(sqlx::Error::Io),
+            Backend::Postgres(_) => Ok(()),
         }
     }
 

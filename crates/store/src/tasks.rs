@@ -79,22 +79,32 @@ impl TaskStore for Store {
         let entry = new.event.as_ref().map(|event| self.entry(event)).transpose()?;
         let values = Arc::new(start::Values::of(new, entry)?);
         let most = start::Most { live: self.settings.live_max, of_client: self.settings.client_live_max };
-        let (announcer, recorder) = (self.announcer(), self.recorder());
-        self.write_then(
-            caller_now,
-            move |session, moment| {
-                let (values, recorder) = (values.clone(), recorder.clone());
-                Box::pin(async move { start::start(session, values, moment, most, &recorder).await })
-            },
-            move |started| match started {
-                Started::New(_) => {
-                    reached(Failpoint::TaskAccepted);
-                    announcer.work();
-                }
-                Started::Live(_) => {}
-            },
-        )
-        .await
+        // Its run may begin while the disk keeps it.
+        let mut kept = Kept::BeforeItsAnswer;
+        loop {
+            let (announcer, recorder, values) = (self.announcer(), self.recorder(), values.clone());
+            let started = self.write_kept(
+                kept,
+                caller_now,
+                move |session, moment| {
+                    let (values, recorder) = (values.clone(), recorder.clone());
+                    Box::pin(
+                        async move { start::start(session, values, moment, most, kept, &recorder).await },
+                    )
+                },
+                move |started| match started {
+                    Some(Started::New(_)) => {
+                        reached(Failpoint::TaskAccepted);
+                        announcer.work();
+                    }
+                    Some(Started::Live(_)) | None => {}
+                },
+            );
+            match started.await? {
+                Some(started) => return Ok(started),
+                None => kept = Kept::Now,
+            }
+        }
     }
 
     async fn task(&self, tenant: &TenantId, id: &TaskId) -> Result<Option<Task>> {

@@ -8,18 +8,23 @@
 //! skipped.
 //!
 //! Work that may be lost with the machine ([`Kept::WithTheNext`]) does not wait for the disk, unless it shares its
-//! transaction with other work.
+//! transaction with other work. Work that others may go on with before it is durable ([`Kept::BeforeItsAnswer`]) is told
+//! of once it is committed; the log is synced on a thread of its own, and then the work is answered. What others make of
+//! it comes later in the log, so it is durable only if this work is.
 
 use crate::failure::failed;
 use crate::session::Work;
 use muster_reports::error::{Error, Result};
 use muster_reports::failpoint::{Failpoint, reached};
 use sqlx::{Connection, SqliteConnection};
+use std::fs::File;
 use std::future::Future;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 use tokio::sync::{Notify, mpsc, oneshot};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 
 /// Writes in the queue. Further callers wait for a place.
 const QUEUE_MAX: usize = 1_024;
@@ -27,19 +32,25 @@ const QUEUE_MAX: usize = 1_024;
 const BATCH_MAX: usize = 64;
 
 const NOT_KEPT: &str = "the store could not keep a change";
+const PERHAPS_NOT_KEPT: &str = "the store could not sync a change: it may be lost with the machine";
 
 /// When work that was answered is durable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kept {
-    /// Before it is answered.
+    /// Before it is answered, and before anybody else is told of it.
     Now,
+    /// Before it is answered. Others are told of it as soon as it is committed.
+    BeforeItsAnswer,
     /// With the next work that is durable before its answer. Until then it survives the end of the process, but not the
     /// end of the machine. Whatever follows it is lost with it, never without it.
     WithTheNext,
 }
 
-/// Answers one caller once the transaction's fate is known: `Some` is the failure of the commit.
-type Answer = Box<dyn FnOnce(Option<String>) + Send>;
+/// Tells of one piece of work once the transaction's fate is known: `Some` is the failure of the commit.
+type Answer = Box<dyn FnOnce(Option<String>) -> Reply + Send>;
+
+/// Answers the caller once it is known whether the work is durable: `Some` says why that is not known.
+type Reply = Box<dyn FnOnce(Option<String>) + Send>;
 
 trait Job: Send {
     fn is_wanted(&self) -> bool;
@@ -87,8 +98,13 @@ where
                     (Ok(_), Some(text)) => outcome = Err(Error::internal(NOT_KEPT, text)),
                     (Err(_), _) => {}
                 }
-                // The caller may be gone; what was committed stays.
-                let _ = reply.send(outcome);
+                Box::new(move |failure| {
+                    if let (Ok(_), Some(text)) = (&outcome, failure) {
+                        outcome = Err(Error::internal(PERHAPS_NOT_KEPT, text));
+                    }
+                    // The caller may be gone; what was committed stays.
+                    let _ = reply.send(outcome);
+                })
             });
             (keep, answer)
         })
@@ -112,10 +128,15 @@ pub(crate) struct WeakWriter {
 }
 
 impl Writer {
-    /// Starts the task that owns `connection`. When `closing` says so, the task finishes its queue and ends.
-    pub(crate) fn start(connection: SqliteConnection, closing: Arc<Notify>) -> (Self, JoinHandle<()>) {
+    /// Starts the task that owns `connection`, whose write-ahead log is the file `log`. When `closing` says so, the task
+    /// finishes its queue and ends.
+    pub(crate) fn start(
+        connection: SqliteConnection,
+        log: PathBuf,
+        closing: Arc<Notify>,
+    ) -> (Self, JoinHandle<()>) {
         let (queue, waiting) = mpsc::channel(QUEUE_MAX);
-        (Self { queue }, tokio::spawn(own(connection, waiting, closing)))
+        (Self { queue }, tokio::spawn(own(connection, log, waiting, closing)))
     }
 
     /// Runs `work` in a transaction. What it returns is durable; an error undoes it.
@@ -189,6 +210,7 @@ where
                 if keep && failure.is_none() {
                     committed();
                 }
+                Box::new(|_| ())
             });
             (keep, answer)
         })
@@ -199,49 +221,83 @@ where
 
 async fn own(
     mut connection: SqliteConnection,
+    log: PathBuf,
     mut waiting: mpsc::Receiver<Box<dyn Job>>,
     closing: Arc<Notify>,
 ) {
+    // Replies that wait for the log.
+    let mut syncing = JoinSet::new();
     let mut jobs = Vec::with_capacity(BATCH_MAX);
     // As the connection was opened.
-    let mut syncs = Kept::Now;
+    let mut syncs = true;
     loop {
         tokio::select! {
             count = waiting.recv_many(&mut jobs, BATCH_MAX) => match count {
                 0 => break,
-                _ => transact(&mut connection, &mut jobs, &mut syncs).await,
+                _ => {
+                    let replies = transact(&mut connection, &mut jobs, &mut syncs).await;
+                    if !replies.is_empty() {
+                        let log = log.clone();
+                        syncing.spawn_blocking(move || reply_once_synced(&log, replies));
+                    }
+                }
             },
+            Some(_) = syncing.join_next() => {}
             // What is in the queue now is still done.
             () = closing.notified() => waiting.close(),
         }
     }
+    // The log is there until the connection is closed.
+    while syncing.join_next().await.is_some() {}
     // Closing checkpoints the log; a failure loses nothing, the next opening reads the log.
     let _ = connection.close().await;
 }
 
-/// Begins a transaction whose commit keeps its work as `kept` says. `syncs` is what the connection does so far.
-async fn begin(connection: &mut SqliteConnection, kept: Kept, syncs: &mut Kept) -> Result<(), sqlx::Error> {
-    if kept != *syncs {
-        let pragma = match kept {
-            Kept::Now => "PRAGMA synchronous = FULL",
-            Kept::WithTheNext => "PRAGMA synchronous = NORMAL",
+/// Syncs the log, and then answers those whose work is in it.
+fn reply_once_synced(log: &Path, replies: Vec<Reply>) {
+    let failure = sync(log).err().map(|error| format!("{}: {error}", log.display()));
+    for reply in replies {
+        reply(failure.clone());
+    }
+}
+
+/// Makes everything durable that is in a write-ahead log.
+///
+/// SQLite has no locks on its log, so opening it a second time and closing it releases none.
+pub(super) fn sync(log: &Path) -> std::io::Result<()> {
+    match File::open(log) {
+        Ok(log) => log.sync_data(),
+        // Nothing was written since the database was opened.
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Begins a transaction whose commit is synced or not. `syncs` is what the connection does so far.
+async fn begin(connection: &mut SqliteConnection, synced: bool, syncs: &mut bool) -> Result<(), sqlx::Error> {
+    if synced != *syncs {
+        let pragma = match synced {
+            true => "PRAGMA synchronous = FULL",
+            false => "PRAGMA synchronous = NORMAL",
         };
         execute(connection, pragma).await?;
-        *syncs = kept;
+        *syncs = synced;
     }
     execute(connection, "BEGIN IMMEDIATE").await
 }
 
-async fn transact(connection: &mut SqliteConnection, jobs: &mut Vec<Box<dyn Job>>, syncs: &mut Kept) {
+/// Does the work in one transaction. Returns the replies that wait until the log is synced.
+async fn transact(
+    connection: &mut SqliteConnection,
+    jobs: &mut Vec<Box<dyn Job>>,
+    syncs: &mut bool,
+) -> Vec<Reply> {
     jobs.retain(|job| job.is_wanted());
     if jobs.is_empty() {
-        return;
+        return Vec::new();
     }
-    let kept = match jobs.iter().any(|job| job.kept() == Kept::Now) {
-        true => Kept::Now,
-        false => Kept::WithTheNext,
-    };
-    if let Err(error) = begin(connection, kept, syncs).await {
+    let synced = jobs.iter().any(|job| job.kept() == Kept::Now);
+    if let Err(error) = begin(connection, synced, syncs).await {
         let error = failed("begin a transaction", error);
         let text = error.source.as_ref().map_or_else(String::new, ToString::to_string);
         for job in jobs.drain(..) {
@@ -249,7 +305,7 @@ async fn transact(connection: &mut SqliteConnection, jobs: &mut Vec<Box<dyn Job>
             each.category = error.category;
             job.refuse(each);
         }
-        return;
+        return Vec::new();
     }
     let alone = jobs.len() == 1;
     let mut answers = Vec::with_capacity(jobs.len());
@@ -263,9 +319,10 @@ async fn transact(connection: &mut SqliteConnection, jobs: &mut Vec<Box<dyn Job>
             job.refuse(Error::internal(NOT_KEPT, "an earlier change failed in the middle"));
             continue;
         }
+        let waits = !synced && job.kept() == Kept::BeforeItsAnswer;
         let (keep, answer) = job.run(connection).await;
         any_kept |= keep;
-        answers.push(answer);
+        answers.push((waits && keep, answer));
         if !alone {
             // A failed statement may have ended the whole transaction. Then these statements fail, too.
             let undo = if keep { Ok(()) } else { execute(connection, "ROLLBACK TO job").await };
@@ -287,9 +344,15 @@ async fn transact(connection: &mut SqliteConnection, jobs: &mut Vec<Box<dyn Job>
         let _ = execute(connection, "ROLLBACK").await;
     }
     let failure = failure.map(|error| error.to_string());
-    for answer in answers {
-        answer(failure.clone());
+    let mut waiting = Vec::new();
+    for (waits, answer) in answers {
+        let reply = answer(failure.clone());
+        match waits && failure.is_none() {
+            true => waiting.push(reply),
+            false => reply(None),
+        }
     }
+    waiting
 }
 
 async fn execute(connection: &mut SqliteConnection, statement: &'static str) -> Result<(), sqlx::Error> {
@@ -319,7 +382,7 @@ mod tests {
     async fn writer() -> Writer {
         let mut connection = SqliteConnection::connect("sqlite::memory:").await.unwrap();
         execute(&mut connection, "CREATE TABLE t (n INTEGER) STRICT").await.unwrap();
-        Writer::start(connection, Arc::new(Notify::new())).0
+        Writer::start(connection, PathBuf::new(), Arc::new(Notify::new())).0
     }
 
     /// Work that fails after it wrote, between two that succeed, alone and together with them.
@@ -401,9 +464,48 @@ mod tests {
         assert_eq!(level(Kept::WithTheNext).await, normal);
         assert_eq!(level(Kept::WithTheNext).await, normal);
         assert_eq!(level(Kept::Now).await, full);
-        // In one transaction, on one thread both queue before the writer runs.
-        let (lost, kept) = tokio::join!(level(Kept::WithTheNext), level(Kept::Now));
-        assert_eq!((lost, kept), (full, full));
+        assert_eq!(level(Kept::BeforeItsAnswer).await, normal);
+        // In one transaction, on one thread all queue before the writer runs.
+        let (lost, told, kept) =
+            tokio::join!(level(Kept::WithTheNext), level(Kept::BeforeItsAnswer), level(Kept::Now));
+        assert_eq!((lost, told, kept), (full, full, full));
+    }
+
+    /// The log is a pipe here, which opens only when something else opens its other end: the sync ends when the test says so.
+    #[tokio::test]
+    async fn others_are_told_of_a_commit_before_its_log_is_synced_and_the_caller_after() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = dir.path().join("log");
+        let made = std::process::Command::new("mkfifo").arg(&log).status().unwrap();
+        assert!(made.success());
+        let mut connection = SqliteConnection::connect("sqlite::memory:").await.unwrap();
+        execute(&mut connection, "CREATE TABLE t (n INTEGER) STRICT").await.unwrap();
+        let (writer, _writing) = Writer::start(connection, log.clone(), Arc::new(Notify::new()));
+        let (told, mut hears) = oneshot::channel();
+        let write = writer.write_then(
+            Kept::BeforeItsAnswer,
+            |connection| {
+                Box::pin(async move {
+                    insert(connection, 7).await;
+                    Ok(7)
+                })
+            },
+            move |value| told.send(*value).unwrap(),
+        );
+        let mut write = std::pin::pin!(write);
+        tokio::select! {
+            biased;
+            _ = &mut write => panic!("the log cannot be synced yet"),
+            heard = &mut hears => assert_eq!(heard.unwrap(), 7),
+        }
+        // Others go on with it meanwhile.
+        assert_eq!(numbers(&writer).await, [7]);
+        let opened = tokio::task::spawn_blocking(move || std::fs::OpenOptions::new().write(true).open(log));
+        // A pipe cannot be synced, so the caller hears that the change is not certain.
+        let refused = write.await.unwrap_err();
+        assert_eq!(refused.message, PERHAPS_NOT_KEPT);
+        opened.await.unwrap().unwrap();
+        assert_eq!(numbers(&writer).await, [7]);
     }
 
     #[tokio::test]

@@ -5,6 +5,7 @@ use crate::failure::failed;
 use crate::messages;
 use crate::rows::{self, TaskRow};
 use crate::session::{Moment, Read, Row, Session, Sql, locking, values};
+use crate::sqlite::Kept;
 use crate::tasks::end;
 use chrono::TimeDelta;
 use muster_reports::audit::AuditEvent;
@@ -106,16 +107,19 @@ impl Values {
     }
 }
 
-/// Inserts the task, or returns the live one, and records the start.
+/// Inserts the task, or returns the live one, and records the start. `None` if that fails a task, which has to be durable
+/// when it is told of, and it would not be; then nothing was changed.
 pub(super) async fn start(
     mut session: Session<'_>,
     values: Arc<Values>,
     moment: Moment,
     most: Most,
+    kept: Kept,
     recorder: &Recorder,
-) -> Result<Started> {
+) -> Result<Option<Started>> {
     let mut overdue_events = Vec::new();
-    let started = accept(&mut session, &values, moment, most, &mut overdue_events).await?;
+    let accepted = accept(&mut session, &values, moment, most, kept, &mut overdue_events).await?;
+    let Some(started) = accepted else { return Ok(None) };
     recorder.append(&mut session, &overdue_events).await?;
     if let Some(entry) = &values.entry {
         let task = match &started {
@@ -123,18 +127,19 @@ pub(super) async fn start(
         };
         audit::append(&mut session, &entry.about(task)).await?;
     }
-    Ok(started)
+    Ok(Some(started))
 }
 
 /// Inserts the task, or returns the live one. A live task that is past its deadline fails first, and its event is added
-/// to `overdue_events`.
+/// to `overdue_events`; `None` if the failure would be told of too early.
 async fn accept(
     session: &mut Session<'_>,
     values: &Values,
     moment: Moment,
     most: Most,
+    kept: Kept,
     overdue_events: &mut Vec<AuditEvent>,
-) -> Result<Started> {
+) -> Result<Option<Started>> {
     const WHAT: &str = "accept a task";
     let wrong = |error| failed(WHAT, error);
     let new = &values.new;
@@ -147,11 +152,12 @@ async fn accept(
         match task_row(session.first(SAME, same).await).map_err(wrong)? {
             Some(live) if live.deadline > moment.now => {
                 if join(session, &live, &new.notify).await? {
-                    return Ok(Started::Live(live.task));
+                    return Ok(Some(Started::Live(live.task)));
                 }
                 // It has ended meanwhile.
                 continue;
             }
+            Some(_) if kept != Kept::Now => return Ok(None),
             Some(_) => {
                 // Read again under a lock: over PostgreSQL it may have ended meanwhile.
                 let overdue = task_row(session.first(SAME_LOCKED, same).await).map_err(wrong)?;
@@ -199,7 +205,7 @@ async fn accept(
         let inserted = inserted.and_then(|row| row.as_ref().map(rows::task).transpose());
         if let Some(task) = inserted.map_err(wrong)? {
             reached(Failpoint::TaskInserted);
-            return Ok(Started::New(task));
+            return Ok(Some(Started::New(task)));
         }
         let live = session.first(LIVE, values![live_max]).await;
         let live = live.and_then(|row| row.map_or(Ok(0), |row| row.integer("live"))).map_err(wrong)?;
