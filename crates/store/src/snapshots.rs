@@ -76,34 +76,35 @@ impl SnapshotCatalogue for Store {
             .await;
         let seq = newest.and_then(|row| row.map_or(Ok(None), |row| row.optional_integer("seq")));
         let Some(seq) = seq.map_err(|error| failed(WHAT, error))? else { return Ok(None) };
-        if let Some(manifest) = self.manifests.get(seq) {
-            return Ok(Some(manifest));
-        }
-        let found = self.read_first("SELECT manifest FROM snapshots WHERE seq = $1", values![seq]).await;
-        let manifest = found.and_then(|row| self.manifest(seq, &row.ok_or(sqlx::Error::RowNotFound)?));
-        manifest.map(Some).map_err(|error| failed(WHAT, error))
+        self.manifest_at(seq).await.map(Some).map_err(|error| failed(WHAT, error))
     }
 
     async fn as_of(&self, tenant: &TenantId, as_of: &AsOf) -> Result<Option<CataloguedSnapshot>> {
+        let wrong = |error| failed("read a snapshot", error);
         let found = match as_of {
             AsOf::Snapshot(id) => {
                 self.read_first(
-                    "SELECT * FROM snapshots WHERE tenant = $1 AND id = $2",
+                    "SELECT seq, pin, expired FROM snapshots WHERE tenant = $1 AND id = $2",
                     values![tenant.as_str(), id.as_str()],
                 )
                 .await
             }
             AsOf::Moment(moment) => {
                 self.read_first(
-                    "SELECT * FROM snapshots WHERE tenant = $1 AND created <= $2 ORDER BY seq DESC LIMIT 1",
+                    "SELECT seq, pin, expired FROM snapshots WHERE tenant = $1 AND created <= $2
+                     ORDER BY seq DESC LIMIT 1",
                     values![tenant.as_str(), rows::micros(*moment)],
                 )
                 .await
             }
         };
-        found
-            .and_then(|row| row.as_ref().map(catalogued).transpose())
-            .map_err(|error| failed("read a snapshot", error))
+        let Some(row) = found.map_err(wrong)? else { return Ok(None) };
+        // Each run of a report asks for its snapshot: a manifest that is kept is not read and parsed again.
+        let manifest = match row.integer("seq") {
+            Ok(seq) => self.manifest_at(seq).await,
+            Err(error) => Err(error),
+        };
+        manifest.and_then(|manifest| catalogued(&row, manifest)).map(Some).map_err(wrong)
     }
 
     async fn catalogued(
@@ -122,7 +123,7 @@ impl SnapshotCatalogue for Store {
             )
             .await;
         found
-            .and_then(|found| found.iter().map(catalogued).collect())
+            .and_then(|found| found.iter().map(catalogued_with_its_manifest).collect())
             .map_err(|error| failed("list snapshots", error))
     }
 
@@ -203,6 +204,15 @@ impl Store {
         Ok(manifest)
     }
 
+    /// The manifest at a place; it is read if it is not in memory.
+    async fn manifest_at(&self, seq: i64) -> Read<Arc<SnapshotManifest>> {
+        if let Some(manifest) = self.manifests.get(seq) {
+            return Ok(manifest);
+        }
+        let found = self.read_first("SELECT manifest FROM snapshots WHERE seq = $1", values![seq]).await?;
+        self.manifest(seq, &found.ok_or(sqlx::Error::RowNotFound)?)
+    }
+
     /// The kept snapshots of a tenant, the last published first. Only the manifests that are not in memory are read.
     async fn kept_manifests(&self, tenant: &TenantId, limit: u32) -> Read<Vec<Arc<SnapshotManifest>>> {
         let places = self
@@ -265,14 +275,18 @@ fn retention_facts(row: &Row) -> Read<RetentionFacts> {
     })
 }
 
-fn catalogued(row: &Row) -> Read<CataloguedSnapshot> {
+fn catalogued_with_its_manifest(row: &Row) -> Read<CataloguedSnapshot> {
+    catalogued(row, Arc::new(rows::json(row, "manifest")?))
+}
+
+fn catalogued(row: &Row, manifest: Arc<SnapshotManifest>) -> Read<CataloguedSnapshot> {
     let pin = match row.optional_text("pin")? {
         None => None,
         Some(_) => Some(rows::json(row, "pin")?),
     };
     let expired = row.optional_integer("expired")?;
     Ok(CataloguedSnapshot {
-        manifest: Arc::new(rows::json(row, "manifest")?),
+        manifest,
         pin,
         expired: expired.map(|micros| rows::as_time("expired", micros)).transpose()?,
     })
@@ -289,7 +303,8 @@ async fn set_pin(
     let found = session
         .first("SELECT * FROM snapshots WHERE tenant = $1 AND id = $2", values![tenant.as_str(), id.as_str()])
         .await;
-    let found = found.and_then(|row| row.as_ref().map(catalogued).transpose()).map_err(wrong)?;
+    let found =
+        found.and_then(|row| row.as_ref().map(catalogued_with_its_manifest).transpose()).map_err(wrong)?;
     let found = found.ok_or_else(|| Error::not_found(format!("there is no snapshot {:?}", id.as_str())))?;
     if pin.is_some() {
         found.readable()?;

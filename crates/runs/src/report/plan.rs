@@ -67,7 +67,7 @@ pub(super) trait Part: Send + Sync {
 /// `Unavailable` when another attempt may succeed; anything else ends the task.
 pub(super) async fn prepare(
     engine: &Arc<Engine>,
-    manifest: &SnapshotManifest,
+    manifest: &Arc<SnapshotManifest>,
     series: &series::Series,
     definition: &ReportDefinition,
     task: &Task,
