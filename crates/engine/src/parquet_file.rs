@@ -70,7 +70,10 @@ pub(crate) fn of_tables(group_rows: usize) -> WriterPropertiesBuilder {
 ///
 /// A reader of few rows decodes the whole dictionary of a column. That pays only if many rows share a text: ids and names
 /// are written as they are once the dictionary is full. Texts in lists repeat and keep the larger dictionary.
-pub(crate) fn with_texts_of(properties: WriterPropertiesBuilder, schema: &SchemaRef) -> WriterPropertiesBuilder {
+pub(crate) fn with_texts_of(
+    properties: WriterPropertiesBuilder,
+    schema: &SchemaRef,
+) -> WriterPropertiesBuilder {
     let texts = schema.fields().iter().filter(|field| *field.data_type() == DataType::Utf8);
     texts.fold(properties, |properties, field| {
         let column = ColumnPath::from(vec![field.name().clone()]);
