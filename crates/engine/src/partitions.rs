@@ -53,7 +53,7 @@ pub(crate) struct Partitioning {
     /// no order.
     order: &'static [&'static str],
     /// Target number of rows of a partition.
-    rows: u64,
+    pub(crate) rows: u64,
 }
 
 /// Most partitions of a group. This many files may be open at a time.
