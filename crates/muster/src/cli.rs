@@ -3,6 +3,7 @@
 mod backup;
 mod definition;
 mod flowing;
+mod keeping;
 mod notification;
 mod refresh;
 mod report;
@@ -10,8 +11,9 @@ mod schedule;
 mod service;
 mod source;
 
-pub use backup::{BackupCommand, RestoreArgs};
+pub use backup::{BackupCommand, RestoreArgs, VerifyBackupArgs};
 pub use definition::{DefinitionCommand, TrialArgs};
+pub use keeping::{KeysCommand, UpgradeArgs};
 pub use notification::{NotificationCommand, NotifyArgs};
 pub use refresh::RefreshArgs;
 pub use report::{CompareArgs, ListedState, ReportCommand, RunArgs, WaitArgs};
@@ -145,7 +147,7 @@ What is missing is asked for. The service is in use from then on; `muster env` s
     /// The query language of searches
     #[command(subcommand)]
     Search(SearchCommand),
-    /// The key that signs access tokens
+    /// The service's keys: their ages, and their exchange
     #[command(subcommand)]
     Keys(KeysCommand),
     /// The key of this service's evidence packages
@@ -185,6 +187,16 @@ It reads every file once, also while a service runs. The status is 0 if all file
 and 1 if one is damaged or missing; each of these is named. Snapshots that an earlier version made have no
 digests and are counted as unchecked.")]
     Check,
+    /// Bring a data directory up to date, or say what that would do
+    #[command(after_help = "\
+Examples:
+  muster upgrade --check --data /var/lib/muster
+  muster upgrade --data /var/lib/muster
+
+Every command that opens the data directory does this too. With --check nothing is changed, and the status is
+0 if nothing is to be done, 3 if steps are to be applied, and 1 if this program cannot go on with it: a newer
+version has written it. A step is applied whole or not at all; after an interruption, the next call goes on.")]
+    Upgrade(UpgradeArgs),
     /// Copies of everything that the service keeps, made while it runs
     #[command(subcommand)]
     Backup(BackupCommand),
@@ -366,33 +378,6 @@ Nothing is searched: a query is read as the service would read it now.")]
         /// The query
         #[arg(allow_hyphen_values = true)]
         query: String,
-    },
-}
-
-/// `keys`
-#[derive(Debug, Subcommand)]
-pub enum KeysCommand {
-    /// Sign access tokens with a new key, without an interruption: running services notice it
-    #[command(after_help = "Examples:
-  muster keys rotate
-  muster keys rotate --now    # after a leak: clients must fetch new tokens")]
-    Rotate {
-        /// Refuse existing tokens too [default: they stay valid until they expire]
-        #[arg(long)]
-        now: bool,
-    },
-    /// Sign webhooks with new secrets, of which `muster notification secret` tells the receivers
-    #[command(after_help = "Examples:
-  muster keys rotate-webhooks
-  muster keys rotate-webhooks --days 30
-  muster keys rotate-webhooks --now    # after a leak: receivers refuse webhooks until they have the new secret")]
-    RotateWebhooks {
-        /// Sign with the old secrets too for so many days
-        #[arg(long, value_name = "NUMBER", default_value_t = 7, value_parser = clap::value_parser!(u16).range(1..))]
-        days: u16,
-        /// Sign with the new secrets only
-        #[arg(long, conflicts_with = "days")]
-        now: bool,
     },
 }
 

@@ -21,4 +21,5 @@ pub mod search;
 pub mod snapshot;
 pub mod source;
 pub mod status;
+pub mod upgrade;
 pub mod verify;

@@ -17,7 +17,7 @@ mod guards;
 mod issuers;
 mod layers;
 
-pub use audit::{AuditedDownloads, KafkaProperties};
+pub use audit::{AuditedDownloads, KAFKA_PASSWORD, KafkaProperties};
 pub use byte_size::ByteSize;
 pub use guards::Guards;
 pub use issuers::{Callers, Issuer, SignInToken};
@@ -53,7 +53,7 @@ settings! {
         /// TLS, 1.2 or 1.3. Read at the start: restart after a renewal. A relative path starts from the data
         /// directory.
         tls_certificate: Option<PathBuf> = None,
-        /// A PEM file with that certificate's key.
+        /// A PEM file with that certificate's key, or `credential:NAME`, a credential of systemd.
         tls_key: Option<PathBuf> = None,
         /// A request's head must arrive within this time from its first byte; for the first request of a
         /// connection, from the connection's start.
@@ -113,8 +113,23 @@ settings! {
         /// A PostgreSQL database, `postgres://user:password@host:port/database?sslmode=verify-full`; if
         /// absent, an SQLite file in the data directory.
         url: Option<PostgresUrl> = None,
+        /// A file with the password of `store.url`, in place of one in the URL. A relative path starts from the data
+        /// directory; `credential:NAME` is a credential of systemd.
+        password_file: Option<PathBuf> = None,
         /// Connections to PostgreSQL at most, in addition to the one that listens.
         connections: u32 = 16,
+    }
+
+    /// Keys that are not in the folder `keys` of the data directory.
+    keys: Keys {
+        /// The file of the key under which client secrets are kept, in place of `keys/secrets.key`: 64 hex digits. It is
+        /// never made, and must be there. A relative path starts from the data directory; `credential:NAME` is a
+        /// credential of systemd (`LoadCredential=`). docs/install.md has an example.
+        secrets: Option<PathBuf> = None,
+        /// In the same way, the key that seals the audit trail, in place of `keys/audit.key`.
+        audit: Option<PathBuf> = None,
+        /// In the same way, the key that signs evidence packages, in place of `keys/evidence.key`.
+        evidence: Option<PathBuf> = None,
     }
 
     /// Whose data it is.
@@ -248,7 +263,8 @@ settings! {
         tls: MailTls = MailTls::Tls,
         /// The user that the server knows; if absent, none is named.
         user: Option<String> = None,
-        /// A file with that user's password. Read at the start. A relative path starts from the data directory.
+        /// A file with that user's password. Read at the start. A relative path starts from the data directory;
+        /// `credential:NAME` is a credential of systemd.
         password_file: Option<PathBuf> = None,
         /// The sender, `muster@example.com` or `Muster <muster@example.com>`; needed with `mail.server`.
         from: Option<String> = None,
@@ -313,6 +329,9 @@ settings! {
         /// Properties of librdkafka, as a table `[audit.kafka]`; if absent, the audit trail is not passed on.
         /// See docs/audit.md.
         kafka: KafkaProperties = KafkaProperties::default(),
+        /// A file with the password that Kafka asks for (the property `sasl.password`). A relative path starts from the data
+        /// directory; `credential:NAME` is a credential of systemd.
+        kafka_password_file: Option<PathBuf> = None,
         /// The topic that audit events go to.
         kafka_topic: String = "cloud-audit-report".into(),
         /// How long Kafka may take to acknowledge an event before it is sent again.

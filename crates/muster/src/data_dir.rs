@@ -9,6 +9,7 @@
 //! results/         files of reports; trash/ for those that no record names
 //! work/            what does not outlive a run
 //! restored         the backup that the data directory was restored from, if it was
+//! restoring        there until a restore has ended; no command opens the data directory before
 //! service.lock     held by the one process that serves
 //! refresh.lock     held by the one process that refreshes
 //! ```
@@ -23,6 +24,7 @@
 mod folder;
 mod installation;
 mod keys;
+mod secret_file;
 mod token_keys;
 
 use crate::clock::SystemClock;
@@ -42,6 +44,7 @@ use muster_reports::ids::{ClientId, TaskId, TenantId};
 use muster_reports::ports::{AuditTrail, Clock, Ids};
 use muster_reports::retention::CataloguedSnapshot;
 use muster_reports::trace::Trace;
+use muster_runs::backup::DATABASE;
 use muster_runs::{Events, KeptDefinitions, Lock, ResultFiles, clear_work, find_snapshot, lock};
 use muster_store::{Deciding, Place, SealKey, Store};
 use std::path::{Path, PathBuf};
@@ -51,6 +54,7 @@ use token_keys::TokenKeyFiles;
 pub use folder::private_dir as make_private;
 pub use folder::secret as secret_text;
 pub use installation::MARK;
+pub use secret_file::SecretFile;
 
 /// The folder of the keys.
 pub const KEYS: &str = "keys";
@@ -58,11 +62,17 @@ pub const KEYS: &str = "keys";
 pub const SETTINGS: &str = "muster.toml";
 /// The file that names the backup which the data directory was restored from.
 pub const RESTORED: &str = "restored";
+/// The file that is there until a restore has ended.
+pub const RESTORING: &str = "restoring";
 
 /// The files of the key from which the secrets of webhooks are computed, and of the one before it.
 const WEBHOOK_KEYS: keys::Exchanged = ("webhooks.key", "webhooks.previous.key");
+/// The file of the key under which client secrets are kept.
+const SECRETS_KEY: &str = "secrets.key";
 /// The file of the key that seals the audit trail.
 const SEAL_KEY: &str = "audit.key";
+/// The file of the key that signs evidence packages.
+const EVIDENCE_KEY: &str = "evidence.key";
 
 /// The opened data directory.
 pub struct DataDir {
@@ -75,6 +85,15 @@ pub struct DataDir {
     dir: PathBuf,
     /// What all processes on one database share; the data directory itself where nobody shares.
     shared: PathBuf,
+}
+
+/// The folders of a data directory that has nothing yet.
+#[derive(Debug)]
+pub struct EmptyDirs {
+    /// Its own folder.
+    pub dir: PathBuf,
+    /// The one that all processes on one database share; the same where nobody shares.
+    pub shared: PathBuf,
 }
 
 /// How a data directory is opened.
@@ -119,6 +138,7 @@ impl DataDir {
     /// # Errors
     /// When it is not there or cannot be made or read; when its database and its folder do not belong together.
     pub async fn open_as(settings: &Settings, opening: Opening) -> Result<Self> {
+        refuse_half_restored(&settings.data.dir)?;
         if !opening.make {
             look_for(settings, opening.adopt)?;
         }
@@ -128,14 +148,10 @@ impl DataDir {
             attempts_max: settings.worker.attempts_max,
             connections: settings.store.connections,
             deciding: Deciding::DatabaseOr(Arc::new(SystemClock)),
-            seal_key: Some(SealKey::new(key(&shared, SEAL_KEY)?)),
+            seal_key: Some(SealKey::new(chosen_key(settings, &shared, SEAL_KEY)?)),
             ..muster_store::Settings::default()
         };
-        let place = match &settings.store.url {
-            Some(url) => Place::Postgres(url.clone()),
-            None => Place::Sqlite(dir.join("muster.db")),
-        };
-        let store = Store::open(&place, store_settings).await?;
+        let store = Store::open(&place(settings, &dir)?, store_settings).await?;
         installation::pair(&store, &shared, opening.adopt).await?;
         let data = Self {
             settings: settings.clone(),
@@ -153,21 +169,26 @@ impl DataDir {
         Ok(data)
     }
 
-    /// Makes the folder of a data directory that has nothing yet.
+    /// Makes the folders of a data directory that has nothing yet.
     ///
     /// # Errors
-    /// When it has something, or cannot be made.
-    pub fn own_empty(settings: &Settings) -> Result<PathBuf> {
-        let dir = folder::own(&settings.data.dir)?;
-        let mut entries =
-            std::fs::read_dir(&dir).context(|| format!("folder {} cannot be listed", dir.display()))?;
-        match entries.next() {
-            None => Ok(dir),
-            Some(_) => Err(Failure::new(format!(
-                "{} has files: expected a new or an empty folder for the restored data directory",
-                dir.display()
-            ))),
-        }
+    /// When one has something, or cannot be made.
+    pub fn own_empty(settings: &Settings) -> Result<EmptyDirs> {
+        let empty = |folder: &Path| {
+            let dir = folder::own(folder)?;
+            let mut entries =
+                std::fs::read_dir(&dir).context(|| format!("folder {} cannot be listed", dir.display()))?;
+            match entries.next() {
+                None => Ok(dir),
+                Some(_) => Err(Failure::new(format!(
+                    "{} has files: expected a new or an empty folder for the restored data directory",
+                    dir.display()
+                ))),
+            }
+        };
+        let dir = empty(&settings.data.dir)?;
+        let shared = settings.data.shared.as_deref().map_or_else(|| Ok(dir.clone()), empty)?;
+        Ok(EmptyDirs { dir, shared })
     }
 
     /// The backup that it was restored from, if it was.
@@ -237,7 +258,7 @@ impl DataDir {
 
     /// The key under which client secrets are kept.
     pub fn secret_key(&self) -> Result<SecretKey> {
-        Ok(SecretKey::new(key(&self.shared, "secrets.key")?))
+        Ok(SecretKey::new(chosen_key(&self.settings, &self.shared, SECRETS_KEY)?))
     }
 
     /// What makes and checks access tokens.
@@ -253,7 +274,7 @@ impl DataDir {
 
     /// The key that signs evidence packages.
     pub fn evidence_key(&self) -> Result<SigningKey> {
-        Ok(SigningKey::from_secret(&key(&self.shared, "evidence.key")?))
+        Ok(SigningKey::from_secret(&chosen_key(&self.settings, &self.shared, EVIDENCE_KEY)?))
     }
 
     /// What gives the keys of webhooks, as their files are at that moment; the first is made if there is none.
@@ -327,13 +348,61 @@ fn event(tenant: &TenantId, operation: AuditOperation, about: &str, details: Str
     }
 }
 
-/// The key of this name; made if it is not there.
-fn key(shared: &Path, name: &str) -> Result<keys::Key> {
-    keys::key(&keys_dir(shared)?, name)
+/// The key of this name: the one that a setting names, or the one of the folder, which is made if it is not there.
+fn chosen_key(settings: &Settings, shared: &Path, name: &str) -> Result<keys::Key> {
+    let Some((setting, named)) = named_key(settings, name) else {
+        return keys::key(&keys_dir(shared)?, name);
+    };
+    let file = SecretFile::find(setting, named, &settings.data.dir)?;
+    keys::parse(&file.text(setting)?).ok_or_else(|| {
+        Failure::new(format!("{setting}: the key {} is damaged: expected 64 hex digits", file.path.display()))
+    })
+}
+
+/// The setting that names the key of this name, and the file, if it does.
+pub fn named_key<'a>(settings: &'a Settings, name: &str) -> Option<(&'static str, &'a Path)> {
+    let keys = &settings.keys;
+    let (setting, named) = match name {
+        SECRETS_KEY => ("keys.secrets", &keys.secrets),
+        SEAL_KEY => ("keys.audit", &keys.audit),
+        EVIDENCE_KEY => ("keys.evidence", &keys.evidence),
+        _ => return None,
+    };
+    named.as_deref().map(|named| (setting, named))
+}
+
+/// Where the database is: the one that the settings name, with its password, or the file in `dir`.
+///
+/// # Errors
+/// When the file of the password cannot be read.
+pub fn place(settings: &Settings, dir: &Path) -> Result<Place> {
+    const KEY: &str = "store.password_file";
+    let Some(url) = &settings.store.url else { return Ok(Place::Sqlite(dir.join(DATABASE))) };
+    let Some(named) = &settings.store.password_file else { return Ok(Place::Postgres(url.clone())) };
+    let password = SecretFile::find(KEY, named, dir)?.text(KEY)?;
+    Ok(Place::Postgres(url.with_password(&password)))
 }
 
 fn keys_dir(shared: &Path) -> Result<PathBuf> {
     folder::own_inside(&shared.join(KEYS))
+}
+
+/// Where the database of a data directory that is there is; nothing is opened.
+///
+/// # Errors
+/// When there is no data directory, or the password of the database cannot be read.
+pub fn place_if_there(settings: &Settings) -> Result<Place> {
+    look_for(settings, false)?;
+    place(settings, &settings.data.dir)
+}
+
+/// The folder of keys of a data directory that is there; nothing is made.
+///
+/// # Errors
+/// When there is no data directory.
+pub fn keys_folder(settings: &Settings) -> Result<PathBuf> {
+    look_for(settings, false)?;
+    Ok(settings.data.shared.as_ref().unwrap_or(&settings.data.dir).join(KEYS))
 }
 
 /// Until when the key before another one checks, which its file says; `None` where there is no file.
@@ -354,12 +423,24 @@ pub fn seal_key_in(keys: &Path) -> Result<SealKey> {
     found.map(SealKey::new).ok_or_else(|| Failure::new(format!("there is no key {}", path.display())))
 }
 
+/// Refuses a data directory that a restore has not completed.
+fn refuse_half_restored(dir: &Path) -> Result {
+    if dir.join(RESTORING).exists() {
+        return Err(Failure::new(format!(
+            "the restore of {} has not ended: remove what it made, and repeat `muster restore`",
+            dir.display()
+        )));
+    }
+    Ok(())
+}
+
 /// Refuses a data directory that is not there, before anything is made.
 fn look_for(settings: &Settings, adopt: bool) -> Result {
     let dir = &settings.data.dir;
     let shared = settings.data.shared.as_ref().unwrap_or(dir);
+    refuse_half_restored(dir)?;
     let is_there = match settings.store.url {
-        None => dir.join("muster.db").is_file(),
+        None => dir.join(DATABASE).is_file(),
         Some(_) => shared.is_dir(),
     };
     if is_there || (adopt && shared.is_dir()) {

@@ -83,6 +83,7 @@ async fn dispatch(cli: Cli) -> Result {
         Command::Status => Box::pin(commands::status::run(settings, output)).await,
         Command::Doctor(args) => Box::pin(commands::doctor::run(args, &effective, output)).await,
         Command::Check => commands::check::run(settings, output).await,
+        Command::Upgrade(args) => Box::pin(commands::upgrade::run(args, settings, output)).await,
         Command::Backup(command) => Box::pin(commands::backup::run(command, settings, output)).await,
         Command::Restore(args) => Box::pin(commands::backup::restore(args, settings, output)).await,
         Command::Snapshot(command) => commands::snapshot::run(command, settings, output).await,

@@ -6,8 +6,8 @@
 
 use crate::cli::ServeArgs;
 use crate::clock::SystemClock;
-use crate::config::{AuditedDownloads, Settings};
-use crate::data_dir::{DataDir, Opening};
+use crate::config::{AuditedDownloads, KAFKA_PASSWORD, Settings};
+use crate::data_dir::{DataDir, Opening, SecretFile};
 use crate::failure::{Context, Failure, Result};
 use crate::ids::SystemIds;
 use crate::installation_facts::Facts;
@@ -124,7 +124,10 @@ impl Face {
         let server = &settings.server;
         let dir = &settings.data.dir;
         let transport = match (&server.tls_certificate, &server.tls_key) {
-            (Some(certificate), Some(key)) => tls::transport(&dir.join(certificate), &dir.join(key))?,
+            (Some(certificate), Some(key)) => {
+                let key = SecretFile::find("server.tls_key", key, dir)?;
+                tls::transport(&dir.join(certificate), &key.path)?
+            }
             (Some(_), None) | (None, Some(_)) | (None, None) => Transport::Plain,
         };
         let listener = connections::listen(server.listen)
@@ -341,8 +344,14 @@ fn relay(data: &DataDir) -> Result<Option<Relay>> {
         return Ok(None);
     }
     let wrong = |error: muster_audit::PropertyError| Failure::usage(format!("audit.kafka: {error}"));
+    let mut properties = audit.kafka.0.clone();
+    if let Some(named) = &audit.kafka_password_file {
+        const KEY: &str = "audit.kafka_password_file";
+        let password = SecretFile::find(KEY, named, data.dir())?.text(KEY)?;
+        properties.insert(KAFKA_PASSWORD.to_owned(), password);
+    }
     let settings = RelaySettings {
-        properties: Properties::new(audit.kafka.0.clone()).map_err(wrong)?,
+        properties: Properties::new(properties).map_err(wrong)?,
         topic: audit.kafka_topic.clone(),
         org: tenant.org.clone(),
         pod: tenant.pod.clone(),

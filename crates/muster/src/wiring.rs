@@ -2,7 +2,7 @@
 
 use crate::clock::SystemClock;
 use crate::config::{self, CsvHeader, PdfPaper, Settings};
-use crate::data_dir::DataDir;
+use crate::data_dir::{DataDir, SecretFile};
 use crate::failure::{Context, Failure, Result};
 use crate::ids::SystemIds;
 use muster_engine::{Engine, EngineSettings, memory};
@@ -175,7 +175,7 @@ impl DataDir {
         let mail = &self.settings.mail;
         let (Some(server), Some(from)) = (&mail.server, &mail.from) else { return Ok(None) };
         let read = |key: &str, file: &Path| {
-            let path = self.dir().join(file);
+            let path = SecretFile::find(key, file, self.dir())?.path;
             std::fs::read(&path).context(|| format!("{key}: {} cannot be read", path.display()))
         };
         let password = match &mail.password_file {

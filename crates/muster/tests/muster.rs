@@ -3,6 +3,8 @@
 
 #[path = "muster/backup.rs"]
 mod backup;
+#[path = "muster/backup_postgres.rs"]
+mod backup_postgres;
 #[path = "muster/command_line.rs"]
 mod command_line;
 #[path = "muster/definitions.rs"]
@@ -11,6 +13,8 @@ mod definitions;
 mod guards;
 #[path = "muster/keeping.rs"]
 mod keeping;
+#[path = "muster/logs.rs"]
+mod logs;
 #[path = "muster/mcp.rs"]
 mod mcp;
 #[path = "muster/mirror.rs"]
@@ -19,10 +23,14 @@ mod mirror;
 mod plan;
 #[path = "muster/reports.rs"]
 mod reports;
+#[path = "muster/secrets.rs"]
+mod secrets;
 /// The emulator that the readers' tests have.
 #[expect(dead_code, reason = "what only those tests ask for")]
 #[path = "../../sources/tests/sources/servers/tenant.rs"]
 mod tenant;
+#[path = "muster/upgrade.rs"]
+mod upgrade;
 
 use serde_json::Value;
 use std::path::Path;

@@ -38,6 +38,8 @@ const FORM: u32 = 1;
 const LOG: &str = "_delta_log";
 /// The database of a data directory.
 pub const DATABASE: &str = "muster.db";
+/// What `pg_dump` wrote, in a backup of an installation whose database is in PostgreSQL.
+pub const DUMP: &str = "muster.pgdump";
 
 /// One file of a backup.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,11 +68,19 @@ pub struct BackupList {
     pub audit_head: String,
     /// The newest snapshot, if there is one.
     pub newest_snapshot: Option<String>,
+    /// The schema of the tables of a PostgreSQL database; without it, the database is a file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema: Option<String>,
     /// Every file.
     pub files: Vec<BackupFile>,
 }
 
 impl BackupList {
+    /// The place of the database in the backup.
+    pub fn database(&self) -> &'static str {
+        if self.schema.is_some() { DUMP } else { DATABASE }
+    }
+
     /// Bytes of all files.
     pub fn bytes(&self) -> u64 {
         self.files.iter().map(|file| file.bytes).sum()
@@ -81,14 +91,16 @@ impl BackupList {
 pub struct BackupParts {
     /// A copy of the database, which nothing uses any more.
     pub database: PathBuf,
+    /// As [`BackupList::schema`].
+    pub schema: Option<String>,
     /// The snapshots that it names.
     pub snapshots: Vec<SnapshotManifest>,
     /// The results that it names.
     pub results: Vec<PublishedFile>,
-    /// The data directory: `tables`, `results`, and the files of `others` are in it.
+    /// The folder that has `tables` and `results`: the data directory, or the one that processes share.
     pub data: PathBuf,
-    /// Further files, by their places in the data directory.
-    pub others: Vec<String>,
+    /// Further files: their places in the data directory, and where they are.
+    pub others: Vec<(String, PathBuf)>,
     /// The time that the database is of.
     pub taken: DateTime<Utc>,
     /// The version of the program.
@@ -287,6 +299,7 @@ impl Writing {
                 .iter()
                 .max_by_key(|last| last.created)
                 .map(|last| last.id.to_string()),
+            schema: parts.schema.clone(),
             files: Vec::new(),
         };
         let (mut copied_files, mut copied_bytes) = (0, 0);
@@ -325,7 +338,8 @@ struct Wanted {
 
 /// Every file of a backup. The logs of tables come after the database, so that they have every version that it names.
 fn wanted_files(parts: &BackupParts) -> Result<Vec<Wanted>> {
-    let mut wanted = vec![Wanted { path: DATABASE.to_owned(), from: parts.database.clone(), known: None }];
+    let database = if parts.schema.is_some() { DUMP } else { DATABASE };
+    let mut wanted = vec![Wanted { path: database.to_owned(), from: parts.database.clone(), known: None }];
     let in_data = |path: String, known| Wanted { from: parts.data.join(&path), path, known };
     let mut versions: BTreeMap<&str, u64> = BTreeMap::new();
     let mut seen = BTreeSet::new();
@@ -359,7 +373,8 @@ fn wanted_files(parts: &BackupParts) -> Result<Vec<Wanted>> {
         let known = Some((file.sha256.clone(), file.bytes));
         wanted.push(in_data(format!("results/{}", file.stored_name), known));
     }
-    wanted.extend(parts.others.iter().map(|path| in_data(path.clone(), None)));
+    let others = parts.others.iter().cloned();
+    wanted.extend(others.map(|(path, from)| Wanted { path, from, known: None }));
     Ok(wanted)
 }
 

@@ -35,22 +35,31 @@ another place: without keys, client secrets and the seal of the audit trail are 
 Examples:
   muster backup verify /backups/muster
   muster backup verify /backups/muster --backup 20261130 --keys /safe/keys
+  muster backup verify /backups/muster --server postgres://checker@localhost/postgres
 
 Each line says what is ok, what failed, or what is inconclusive because a key or a digest is missing.")]
-    Verify {
-        /// The folder of backups
-        #[arg(value_name = "FOLDER")]
-        folder: PathBuf,
-        /// The backup whose name begins so [default: the newest]
-        #[arg(long, value_name = "NAME")]
-        backup: Option<String>,
-        /// The folder of the service's keys, if the backup has none: the seal of the audit trail is checked with them
-        #[arg(long, value_name = "FOLDER")]
-        keys: Option<PathBuf>,
-        /// A head of the audit trail that was noted earlier; may be repeated
-        #[arg(long, value_name = "NUMBER:HASH")]
-        noted: Vec<String>,
-    },
+    Verify(VerifyBackupArgs),
+}
+
+/// `backup verify`
+#[derive(Debug, Args)]
+pub struct VerifyBackupArgs {
+    /// The folder of backups
+    #[arg(value_name = "FOLDER")]
+    pub folder: PathBuf,
+    /// The backup whose name begins so [default: the newest]
+    #[arg(long, value_name = "NAME")]
+    pub backup: Option<String>,
+    /// The folder of the service's keys, if the backup has none: the seal of the audit trail is checked with them
+    #[arg(long, value_name = "FOLDER")]
+    pub keys: Option<PathBuf>,
+    /// A head of the audit trail that was noted earlier; may be repeated
+    #[arg(long, value_name = "NUMBER:HASH")]
+    pub noted: Vec<String>,
+    /// For a backup with a PostgreSQL database: the URL of a server on which a database is made for the check, and removed.
+    /// Its user must be allowed to make databases. Without a password in it, PGPASSWORD or ~/.pgpass has it
+    #[arg(long, value_name = "URL")]
+    pub server: Option<String>,
 }
 
 /// `restore`

@@ -104,6 +104,18 @@ impl Settings {
                 "set without store.url: expected it only where processes share a PostgreSQL database";
             return Some(("data.shared", reason.into()));
         }
+        if self.store.password_file.is_some() {
+            let wrong = match &self.store.url {
+                None => Some("set without store.url: expected it only with a PostgreSQL database"),
+                Some(url) if url.has_password() => {
+                    Some("set, and store.url has a password too: expected one of the two")
+                }
+                Some(_) => None,
+            };
+            if let Some(reason) = wrong {
+                return Some(("store.password_file", reason.into()));
+            }
+        }
         // Longer ones could not be added to a time.
         for (key, seconds) in [
             ("worker.deadline_s", self.worker.deadline_s),
