@@ -18,6 +18,7 @@ mod release;
 mod setup;
 mod test;
 mod tidy;
+mod version;
 
 use clap::{Parser, Subcommand};
 use muster_harness::failure::Result;

@@ -12,6 +12,7 @@ mod what;
 
 use crate::package;
 use crate::setup;
+use crate::version;
 use built_in::BuiltIn;
 use muster_harness::command;
 use muster_harness::failure::{Context, Failure, Result};
@@ -42,8 +43,8 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
     };
     let release = Release {
         workspace,
-        version: version(workspace)?,
-        epoch: epoch(workspace)?,
+        version: version::of(workspace)?,
+        epoch: version::epoch(workspace)?,
         arch: std::env::consts::ARCH,
     };
     let key = match options.is_tried {
@@ -101,27 +102,4 @@ fn built(workspace: &Workspace) -> Result<PathBuf> {
     build.current_dir(&workspace.root).args(["build", "--locked", "--profile", "dist", "--bin", "muster"]);
     command::run(&mut build)?;
     Ok(workspace.target.join("dist").join("muster"))
-}
-
-/// The version of the workspace.
-fn version(workspace: &Workspace) -> Result<String> {
-    let place = workspace.root.join("Cargo.toml");
-    let text = std::fs::read_to_string(&place).context(|| format!("{} cannot be read", place.display()))?;
-    let manifest: toml::Table = toml::from_str(&text).context(|| place.display().to_string())?;
-    let version = manifest["workspace"]["package"]["version"].as_str();
-    version.map(str::to_owned).ok_or_else(|| Failure::new(format!("{} names no version", place.display())))
-}
-
-/// The time that files are dated with: `SOURCE_DATE_EPOCH`, or that of the last commit.
-fn epoch(workspace: &Workspace) -> Result<String> {
-    if let Ok(epoch) = std::env::var("SOURCE_DATE_EPOCH") {
-        let is_number = !epoch.is_empty() && epoch.bytes().all(|digit| digit.is_ascii_digit());
-        let refuse = || Failure::new(format!("SOURCE_DATE_EPOCH is {epoch:?}: expected seconds since 1970"));
-        return if is_number { Ok(epoch) } else { Err(refuse()) };
-    }
-    let mut ask = Command::new("git");
-    ask.current_dir(&workspace.root).args(["log", "-1", "--format=%ct"]);
-    let epoch = command::output(&mut ask)
-        .context(|| "the time of the last commit is not known: expected SOURCE_DATE_EPOCH".into())?;
-    Ok(epoch.trim().to_owned())
 }
