@@ -10,6 +10,7 @@
 //! kept inputs, and tasks that need Debian packages install them if they run as root.
 
 mod bench;
+mod built_in;
 mod check;
 mod docs;
 mod fuzz;

@@ -5,6 +5,7 @@
 mod rpm;
 mod trial;
 
+use crate::built_in::BuiltIn;
 use crate::setup;
 use crate::version;
 use muster_harness::command;
@@ -79,7 +80,9 @@ pub fn gather(workspace: &Workspace, binary: &Path) -> Result<()> {
     }
     // Without symbols: they are several times as large as the program.
     let strip = setup::debian_program("strip", "binutils")?;
-    command::run(Command::new(strip).arg("--strip-all").arg("-o").arg(made.join("muster")).arg(binary))
+    let program = made.join("muster");
+    command::run(Command::new(strip).arg("--strip-all").arg("-o").arg(&program).arg(binary))?;
+    BuiltIn::of(workspace)?.put_into(&program)
 }
 
 /// Builds the container of a package, and runs it.

@@ -5,17 +5,16 @@
 //! Invariant: what is made depends on the program, the repository and `SOURCE_DATE_EPOCH`, and on nothing else: two runs give
 //! the same bytes. `--try` makes it twice and compares.
 
-mod built_in;
 mod parts;
 mod trial;
 mod what;
 
+use crate::built_in::BuiltIn;
 use crate::package;
 use crate::setup;
 use crate::version;
-use built_in::BuiltIn;
 use muster_harness::command;
-use muster_harness::failure::{Context, Failure, Result};
+use muster_harness::failure::{Context, Result};
 use muster_harness::workspace::Workspace;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -66,9 +65,9 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
 fn make(release: &Release, binary: &Path, key: Option<&Path>, name: &str) -> Result<PathBuf> {
     package::gather(release.workspace, binary)?;
     let folder = release.workspace.fresh_folder(name)?;
-    let built_in = BuiltIn::of(release)?;
+    let built_in = BuiltIn::of(release.workspace)?;
     let bill = folder.join(format!("muster-{}.cdx.json", release.version));
-    write(&bill, &built_in.bill_of_materials(release)?)?;
+    write(&bill, &built_in.bill_of_materials(&release.epoch)?)?;
     let licences = folder.join(format!("muster-{}.licences.txt", release.version));
     write(&licences, &built_in.licences()?)?;
     parts::deb(release, &folder)?;
