@@ -128,7 +128,8 @@ settings! {
         secrets: Option<PathBuf> = None,
         /// In the same way, the key that seals the audit trail, in place of `keys/audit.key`.
         audit: Option<PathBuf> = None,
-        /// In the same way, the key that signs evidence packages, in place of `keys/evidence.key`.
+        /// In the same way, the key that signs evidence packages, in place of `keys/evidence.key`; or the `pkcs11:` URI of a
+        /// key in a token.
         evidence: Option<PathBuf> = None,
     }
 

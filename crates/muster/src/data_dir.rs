@@ -24,6 +24,7 @@
 mod folder;
 mod installation;
 mod keys;
+mod pkcs11;
 mod secret_file;
 mod token_keys;
 
@@ -54,6 +55,7 @@ use token_keys::TokenKeyFiles;
 pub use folder::private_dir as make_private;
 pub use folder::secret as secret_text;
 pub use installation::MARK;
+pub use pkcs11::KeyInToken;
 pub use secret_file::SecretFile;
 
 /// The folder of the keys.
@@ -274,6 +276,11 @@ impl DataDir {
 
     /// The key that signs evidence packages.
     pub fn evidence_key(&self) -> Result<SigningKey> {
+        if let Some((setting, named)) = named_key(&self.settings, EVIDENCE_KEY)
+            && let Some(place) = KeyInToken::named(setting, named)?
+        {
+            return place.open(setting, &self.dir);
+        }
         Ok(SigningKey::from_secret(&chosen_key(&self.settings, &self.shared, EVIDENCE_KEY)?))
     }
 
@@ -353,6 +360,12 @@ fn chosen_key(settings: &Settings, shared: &Path, name: &str) -> Result<keys::Ke
     let Some((setting, named)) = named_key(settings, name) else {
         return keys::key(&keys_dir(shared)?, name);
     };
+    if KeyInToken::named(setting, named)?.is_some() {
+        return Err(Failure::usage(format!(
+            "{setting} names a key in a token: expected a file, because the service computes with this key; only \
+             keys.evidence may be in a token"
+        )));
+    }
     let file = SecretFile::find(setting, named, &settings.data.dir)?;
     keys::parse(&file.text(setting)?).ok_or_else(|| {
         Failure::new(format!("{setting}: the key {} is damaged: expected 64 hex digits", file.path.display()))

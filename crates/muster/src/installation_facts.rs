@@ -1,7 +1,8 @@
 //! How the installation is, for the routes of administration.
 
 use crate::config::Settings;
-use crate::data_dir::{DataDir, SecretFile, named_key, previous_key_until};
+use crate::data_dir::{DataDir, KeyInToken, SecretFile, named_key, previous_key_until};
+use crate::failure::Failure;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use muster_reports::error::{Error, Result};
@@ -25,6 +26,9 @@ const KEYS: [(&str, &str, Option<&str>); 5] = [
     ("seal of the audit trail", "audit.key", None),
     ("webhooks", "webhooks.key", Some("webhooks.previous.key")),
 ];
+
+/// What is said of a key that is in a token.
+const IN_TOKEN: &str = "it is in a token, which does not tell its age";
 
 impl Facts {
     /// Those of this data directory.
@@ -92,7 +96,11 @@ fn key(
     let (file, place) = match named_key(settings, name) {
         None => (dir.join(name).display().to_string(), Ok(dir.join(name))),
         Some((setting, named)) => {
-            let found = SecretFile::find(setting, named, &settings.data.dir).map(|file| file.path);
+            let found = match KeyInToken::named(setting, named) {
+                Ok(None) => SecretFile::find(setting, named, &settings.data.dir).map(|file| file.path),
+                Ok(Some(_)) => Err(Failure::new(IN_TOKEN)),
+                Err(failure) => Err(failure),
+            };
             (named.display().to_string(), found.map_err(|failure| failure.to_string()))
         }
     };

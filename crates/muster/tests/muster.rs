@@ -29,6 +29,8 @@ mod secrets;
 #[expect(dead_code, reason = "what only those tests ask for")]
 #[path = "../../sources/tests/sources/servers/tenant.rs"]
 mod tenant;
+#[path = "muster/tokens.rs"]
+mod tokens;
 #[path = "muster/upgrade.rs"]
 mod upgrade;
 
