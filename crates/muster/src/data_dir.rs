@@ -14,8 +14,8 @@
 //! refresh.lock     held by the one process that refreshes
 //! ```
 //! With `store.url` several processes, also on several machines, share one PostgreSQL database. Then
-//! `installation`, `keys/`, `tables/`, `results/` and `refresh.lock` are in the folder `data.shared`, which all of them
-//! see, and each process has a data directory of its own with `work/` and `service.lock`.
+//! `installation`, `keys/`, `tables/`, `results/`, `restored` and `refresh.lock` are in the folder `data.shared`, which all of
+//! them see, and each process has a data directory of its own with `work/` and `service.lock`.
 //!
 //! Commands may open it while a service runs: what they change is one transaction. What only one
 //! process may do takes a lock, which the system frees with the process however it ends: on the file, and on a folder,
@@ -98,6 +98,17 @@ pub struct EmptyDirs {
     pub shared: PathBuf,
 }
 
+impl EmptyDirs {
+    /// The places of a mark that every process finds which uses one of the folders.
+    pub fn marks(&self, name: &str) -> Vec<PathBuf> {
+        let mut places = vec![self.dir.join(name)];
+        if self.shared != self.dir {
+            places.push(self.shared.join(name));
+        }
+        places
+    }
+}
+
 /// How a data directory is opened.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Opening {
@@ -105,6 +116,8 @@ pub struct Opening {
     pub make: bool,
     /// Join a database and a folder that do not belong together.
     pub adopt: bool,
+    /// Open one whose restore has not ended.
+    pub restoring: bool,
 }
 
 impl DataDir {
@@ -121,6 +134,7 @@ impl DataDir {
     /// # Errors
     /// When it cannot be read.
     pub async fn open_if_there(settings: &Settings) -> Result<Option<Self>> {
+        refuse_half_restored(settings)?;
         match look_for(settings, false) {
             Ok(()) => Self::open(settings).await.map(Some),
             Err(_) => Ok(None),
@@ -132,7 +146,7 @@ impl DataDir {
     /// # Errors
     /// When it cannot be made or read.
     pub async fn open_or_make(settings: &Settings) -> Result<Self> {
-        Box::pin(Self::open_as(settings, Opening { make: true, adopt: false })).await
+        Box::pin(Self::open_as(settings, Opening { make: true, ..Opening::default() })).await
     }
 
     /// Opens the data directory as `opening` says.
@@ -140,7 +154,9 @@ impl DataDir {
     /// # Errors
     /// When it is not there or cannot be made or read; when its database and its folder do not belong together.
     pub async fn open_as(settings: &Settings, opening: Opening) -> Result<Self> {
-        refuse_half_restored(&settings.data.dir)?;
+        if !opening.restoring {
+            refuse_half_restored(settings)?;
+        }
         if !opening.make {
             look_for(settings, opening.adopt)?;
         }
@@ -171,6 +187,19 @@ impl DataDir {
         Ok(data)
     }
 
+    /// Refuses settings that name a key which is not there, before anything is made.
+    ///
+    /// # Errors
+    /// With the setting, when its key is missing, damaged, or others may read it.
+    pub fn check_named_keys(settings: &Settings) -> Result {
+        for name in [SECRETS_KEY, SEAL_KEY] {
+            if named_key(settings, name).is_some() {
+                chosen_key(settings, &settings.data.dir, name)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Makes the folders of a data directory that has nothing yet.
     ///
     /// # Errors
@@ -193,10 +222,11 @@ impl DataDir {
         Ok(EmptyDirs { dir, shared })
     }
 
-    /// The backup that it was restored from, if it was.
-    pub fn restored_from(&self) -> Option<String> {
-        let name = std::fs::read_to_string(self.dir.join(RESTORED)).ok()?;
-        Some(name.trim_end().to_owned())
+    /// The backup that it was restored from, if it was, and the file that says so.
+    pub fn restored_from(&self) -> Option<(String, PathBuf)> {
+        let place = self.shared.join(RESTORED);
+        let name = std::fs::read_to_string(&place).ok()?;
+        Some((name.trim_end().to_owned(), place))
     }
 
     /// What a command of this program does now, for the audit trail: `about` names the thing.
@@ -405,6 +435,7 @@ fn keys_dir(shared: &Path) -> Result<PathBuf> {
 /// # Errors
 /// When there is no data directory, or the password of the database cannot be read.
 pub fn place_if_there(settings: &Settings) -> Result<Place> {
+    refuse_half_restored(settings)?;
     look_for(settings, false)?;
     place(settings, &settings.data.dir)
 }
@@ -414,6 +445,7 @@ pub fn place_if_there(settings: &Settings) -> Result<Place> {
 /// # Errors
 /// When there is no data directory.
 pub fn keys_folder(settings: &Settings) -> Result<PathBuf> {
+    refuse_half_restored(settings)?;
     look_for(settings, false)?;
     Ok(settings.data.shared.as_ref().unwrap_or(&settings.data.dir).join(KEYS))
 }
@@ -437,21 +469,22 @@ pub fn seal_key_in(keys: &Path) -> Result<SealKey> {
 }
 
 /// Refuses a data directory that a restore has not completed.
-fn refuse_half_restored(dir: &Path) -> Result {
-    if dir.join(RESTORING).exists() {
-        return Err(Failure::new(format!(
+fn refuse_half_restored(settings: &Settings) -> Result {
+    let own = &settings.data.dir;
+    let dirs = [settings.data.shared.as_ref().unwrap_or(own), own];
+    match dirs.into_iter().find(|dir| dir.join(RESTORING).exists()) {
+        None => Ok(()),
+        Some(dir) => Err(Failure::new(format!(
             "the restore of {} has not ended: remove what it made, and repeat `muster restore`",
             dir.display()
-        )));
+        ))),
     }
-    Ok(())
 }
 
 /// Refuses a data directory that is not there, before anything is made.
 fn look_for(settings: &Settings, adopt: bool) -> Result {
     let dir = &settings.data.dir;
     let shared = settings.data.shared.as_ref().unwrap_or(dir);
-    refuse_half_restored(dir)?;
     let is_there = match settings.store.url {
         None => dir.join(DATABASE).is_file(),
         Some(_) => shared.is_dir(),

@@ -43,12 +43,17 @@ use tokio_util::sync::CancellationToken;
 pub async fn run(args: &ServeArgs, settings: &Settings) -> Result {
     // Before anything else, so that an early signal does not end the process in the middle of its start.
     let mut signals = Signals::listen()?;
-    let data = DataDir::open_as(settings, Opening { make: args.init, adopt: args.adopt }).await?;
-    if let Some(backup) = data.restored_from() {
+    let data =
+        DataDir::open_as(settings, Opening { make: args.init, adopt: args.adopt, ..Opening::default() })
+            .await?;
+    if let Some((backup, file)) = data.restored_from() {
+        let end = data.store.audit_end(&data.tenant).await?;
         tracing::warn!(
             backup,
-            "this data directory was restored from a backup: what was recorded after it is lost; compare the audit trail \
-             with the head that you noted last (`muster audit verify --noted`), and remove the file `restored` afterwards"
+            last_event = end.sequence,
+            file = %file.display(),
+            "this data directory was restored from a backup: what was recorded after it is lost; which head did you note \
+             last? `muster audit verify --noted NUMBER:HASH` compares it; remove the file afterwards"
         );
     }
     let lock = data.lock_service()?;

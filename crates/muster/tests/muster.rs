@@ -3,6 +3,8 @@
 
 #[path = "muster/backup.rs"]
 mod backup;
+#[path = "muster/backup_bucket.rs"]
+mod backup_bucket;
 #[path = "muster/backup_postgres.rs"]
 mod backup_postgres;
 #[path = "muster/command_line.rs"]

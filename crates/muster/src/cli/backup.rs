@@ -6,17 +6,18 @@ use std::path::PathBuf;
 /// `backup`
 #[derive(Debug, Subcommand)]
 pub enum BackupCommand {
-    /// Copy the database and all files that it names to a folder; the service may run meanwhile
+    /// Copy the database and all files that it names to a folder or a bucket; the service may run meanwhile
     #[command(after_help = "\
 Examples:
   muster backup take /backups/muster
   muster backup take /backups/muster --keys
+  muster backup take s3://backups/muster    # AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_ENDPOINT_URL
 
 Files that an earlier backup in the folder has are not copied again. The backup exists once the command
 has ended: a command that is interrupted leaves none. Without --keys, keep a copy of the folder keys/ in
 another place: without keys, client secrets and the seal of the audit trail are lost.")]
     Take {
-        /// The folder of backups; it is made if it is missing
+        /// The folder of backups, which is made if it is missing, or s3://BUCKET/FOLDER
         #[arg(value_name = "FOLDER")]
         folder: PathBuf,
         /// Copy the keys and muster.toml too: whoever reads the backup can then act as the service
@@ -26,7 +27,7 @@ another place: without keys, client secrets and the seal of the audit trail are 
     /// List backups, the oldest first
     #[command(after_help = "Example:\n  muster backup list /backups/muster")]
     List {
-        /// The folder of backups
+        /// The folder of backups, or s3://BUCKET/FOLDER
         #[arg(value_name = "FOLDER")]
         folder: PathBuf,
     },
@@ -44,7 +45,7 @@ Each line says what is ok, what failed, or what is inconclusive because a key or
 /// `backup verify`
 #[derive(Debug, Args)]
 pub struct VerifyBackupArgs {
-    /// The folder of backups
+    /// The folder of backups, or s3://BUCKET/FOLDER
     #[arg(value_name = "FOLDER")]
     pub folder: PathBuf,
     /// The backup whose name begins so [default: the newest]
@@ -65,7 +66,7 @@ pub struct VerifyBackupArgs {
 /// `restore`
 #[derive(Debug, Args)]
 pub struct RestoreArgs {
-    /// The folder of backups
+    /// The folder of backups, or s3://BUCKET/FOLDER
     #[arg(value_name = "FOLDER")]
     pub folder: PathBuf,
     /// The backup whose name begins so [default: the newest]

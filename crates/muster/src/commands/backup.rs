@@ -19,7 +19,7 @@ use muster_reports::ports::{AuditTrail, Clock, SnapshotCatalogue};
 use muster_runs::backup::{BackupFolder, BackupParts, DATABASE, DUMP, Taken, Writing};
 use muster_store::{PinnedStore, Place, Store};
 use serde::Serialize;
-use shared::{blocking, open_copy, shown};
+use shared::{backup_place, blocking, open_copy, shown};
 use std::path::{Path, PathBuf};
 
 /// How often a backup begins again because files went away while it was made.
@@ -29,7 +29,7 @@ const TRIES: u32 = 5;
 pub async fn run(command: &BackupCommand, settings: &Settings, output: Output) -> Result {
     match command {
         BackupCommand::Take { folder, keys } => Box::pin(take(folder, *keys, settings, output)).await,
-        BackupCommand::List { folder } => list(folder, output),
+        BackupCommand::List { folder } => blocking(|| list(folder, output)),
         BackupCommand::Verify(args) => {
             Box::pin(verify::run(args, &TenantId::new(&settings.tenant.id), output)).await
         }
@@ -37,8 +37,10 @@ pub async fn run(command: &BackupCommand, settings: &Settings, output: Output) -
 }
 
 async fn take(folder: &Path, with_keys: bool, settings: &Settings, output: Output) -> Result {
+    let place = backup_place(folder)?;
     let data = DataDir::open(settings).await?;
-    let writing = BackupFolder::to_write(folder)?;
+    let drafts = tempfile::tempdir().context(|| "no folder can be made for the backup".into())?;
+    let writing = blocking(|| Ok(BackupFolder::to_write(&place, drafts.path())?))?;
     // Recorded first, so that the trail of the backup has it.
     let details = format!("to {}, {} keys", folder.display(), if with_keys { "with" } else { "without" });
     data.store.record(&data.event(AuditOperation::BackupTaken, "backup", details)).await?;
@@ -166,7 +168,7 @@ struct Listed {
 }
 
 fn list(folder: &Path, output: Output) -> Result {
-    let folder = BackupFolder::open(folder)?;
+    let folder = BackupFolder::open(&backup_place(folder)?)?;
     let mut listed = Vec::new();
     for name in folder.names()? {
         let list = folder.list(&name)?;

@@ -1,16 +1,17 @@
 //! `muster restore`: a data directory from a backup.
 //!
-//! The database comes last, and until it is there, the data directory has a mark with which no command opens it. So a
-//! restore that is killed never looks like an installation.
+//! The database comes last, and until the audit trail says that it was restored, the data directory has a mark with which no
+//! command opens it. So a restore that is killed never looks like an installation.
 
-use super::shared::{blocking, shown};
+use super::shared::{backup_place, blocking, shown};
 use crate::cli::RestoreArgs;
 use crate::commands::audit;
 use crate::config::Settings;
-use crate::data_dir::{DataDir, EmptyDirs, KEYS, MARK, RESTORED, RESTORING, make_private, place};
+use crate::data_dir::{DataDir, EmptyDirs, KEYS, MARK, Opening, RESTORED, RESTORING, make_private, place};
 use crate::failure::{Context, Failure, Result};
 use crate::output::{Output, json, print};
 use muster_reports::audit::{AuditHead, AuditOperation};
+use muster_reports::failpoint::{Failpoint, reached};
 use muster_reports::ports::AuditTrail;
 use muster_runs::backup::{BackupFile, BackupFolder, BackupList, DATABASE};
 use muster_store::{Place, PostgresUrl, check_target, restore_dump};
@@ -20,9 +21,13 @@ use std::path::{Path, PathBuf};
 /// Does what `muster restore` says.
 pub async fn restore(args: &RestoreArgs, settings: &Settings, output: Output) -> Result {
     let noted = args.noted.as_deref().map(audit::head).transpose()?;
-    let backups = BackupFolder::open(&args.folder)?;
-    let name = backups.find(args.backup.as_deref())?;
-    let list = backups.list(&name)?;
+    let place = backup_place(&args.folder)?;
+    let (backups, name, list) = blocking(|| {
+        let backups = BackupFolder::open(&place)?;
+        let name = backups.find(args.backup.as_deref())?;
+        let list = backups.list(&name)?;
+        Ok((backups, name, list))
+    })?;
     let database = list.files.iter().find(|file| file.path == list.database());
     let database =
         database.ok_or_else(|| Failure::new(format!("backup {name} has no {}", list.database())))?;
@@ -32,24 +37,30 @@ pub async fn restore(args: &RestoreArgs, settings: &Settings, output: Output) ->
             "the backup has no keys: expected --keys FOLDER with the copy of keys/ that was kept in another place",
         ));
     }
+    DataDir::check_named_keys(settings)?;
     let dirs = DataDir::own_empty(settings)?;
-    let mark = dirs.dir.join(RESTORING);
-    std::fs::write(&mark, "").context(|| format!("{} cannot be written", mark.display()))?;
+    let marks = dirs.marks(RESTORING);
+    for mark in &marks {
+        std::fs::write(mark, "").context(|| format!("{} cannot be written", mark.display()))?;
+    }
+    reached(Failpoint::RestoreBegun);
     let copied = blocking(|| {
         for file in list.files.iter().filter(|file| file.path != database.path) {
             backups.copy_out(file, &folder_of(&dirs, file).join(&file.path))?;
+            reached(Failpoint::RestoreFileCopied);
         }
         if let Some(keys) = args.keys.as_deref().filter(|_| !list.with_keys) {
             copy_keys(keys, &dirs.shared.join(KEYS))?;
         }
-        let text = format!("{name}\n");
-        std::fs::write(dirs.dir.join(RESTORED), text)
-            .context(|| "the mark of a restore cannot be written".into())?;
+        let restored = dirs.shared.join(RESTORED);
+        std::fs::write(&restored, format!("{name}\n"))
+            .context(|| format!("{} cannot be written", restored.display()))?;
         // Under another name first: the database appears as a whole.
         let copied = dirs.dir.join(format!("{}.restoring", database.path));
         backups.copy_out(database, &copied)?;
         Ok(copied)
     })?;
+    reached(Failpoint::RestoreDatabaseCopied);
     match &postgres {
         None => std::fs::rename(&copied, dirs.dir.join(DATABASE))
             .context(|| format!("{DATABASE} cannot be named"))?,
@@ -58,12 +69,17 @@ pub async fn restore(args: &RestoreArgs, settings: &Settings, output: Output) ->
             std::fs::remove_file(&copied).context(|| format!("{} cannot be removed", copied.display()))?;
         }
     }
-    std::fs::remove_file(&mark).context(|| format!("{} cannot be removed", mark.display()))?;
-    let data = DataDir::open(settings).await?;
+    reached(Failpoint::RestoreDatabaseNamed);
+    // The trail says what was done before anything else can be done with it.
+    let data = DataDir::open_as(settings, Opening { restoring: true, ..Opening::default() }).await?;
     let head = data.store.audit_end(&data.tenant).await?;
     let lost = lost(&head, noted.as_ref());
     let details = format!("from backup {name}, taken {}; {lost}", list.taken.to_rfc3339());
     data.store.record(&data.event(AuditOperation::Restored, "backup", details)).await?;
+    reached(Failpoint::RestoreRecorded);
+    for mark in &marks {
+        std::fs::remove_file(mark).context(|| format!("{} cannot be removed", mark.display()))?;
+    }
     let known = noted.into_iter().filter(|noted| noted.sequence <= head.sequence).collect();
     let findings = data.store.verify_audit(&data.tenant, known).await?.findings;
     data.store.close().await;

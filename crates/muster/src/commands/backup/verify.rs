@@ -1,7 +1,7 @@
 //! `muster backup verify`: a backup is checked as a restore would use it, in a folder and, for PostgreSQL, a database that are
 //! removed afterwards.
 
-use super::shared::{blocking, open_copy, shown};
+use super::shared::{backup_place, blocking, open_copy, shown};
 use crate::cli::VerifyBackupArgs;
 use crate::commands::audit;
 use crate::data_dir::{KEYS, seal_key_in};
@@ -11,7 +11,7 @@ use crate::output::{Output, count, json, print};
 use muster_reports::audit::AuditHead;
 use muster_reports::error::error_chain;
 use muster_reports::ids::TenantId;
-use muster_reports::ports::{AuditTrail, Ids, SnapshotCatalogue};
+use muster_reports::ports::{Ids, SnapshotCatalogue};
 use muster_runs::backup::{BackupFile, BackupFolder, BackupList};
 use muster_store::{
     Place, PostgresUrl, ScratchDatabase, SealKey, Settings, Store, can_read_dumps, read_dump, restore_dump,
@@ -92,9 +92,13 @@ async fn verify(
     server: Option<&PostgresUrl>,
     tenant: &TenantId,
 ) -> Result<Vec<Finding>> {
-    let backups = BackupFolder::open(&args.folder)?;
-    let name = backups.find(args.backup.as_deref())?;
-    let list = match backups.list(&name) {
+    let place = backup_place(&args.folder)?;
+    let (backups, name) = blocking(|| {
+        let backups = BackupFolder::open(&place)?;
+        let name = backups.find(args.backup.as_deref())?;
+        Ok((backups, name))
+    })?;
+    let list = match blocking(|| Ok(backups.list(&name)?)) {
         Ok(list) => list,
         Err(error) => {
             let text = format!("list {name}: {}", error_chain(&error));
