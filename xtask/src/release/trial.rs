@@ -242,15 +242,17 @@ fn in_program(release: &Release, folder: &Path) -> Result<BTreeSet<String>> {
     let unpacked = release.workspace.cache()?.join("release-unpacked");
     let program = unpacked.join(format!("muster-{}-{}-linux/bin/muster", release.version, release.arch));
     let section = folder.with_extension("section");
+    let copy = folder.with_extension("copy");
     let mut dump = Command::new(setup::debian_program("objcopy", "binutils")?);
-    command::run(
-        dump.arg(format!("--dump-section={SECTION}={}", section.display())).arg(&program).arg("/dev/null"),
-    )?;
+    dump.arg(format!("--dump-section={SECTION}={}", section.display()));
+    command::run(dump.arg(&program).arg(&copy))?;
     let compressed =
         std::fs::File::open(&section).context(|| format!("{} cannot be read", section.display()))?;
     let mut unpack = Command::new(setup::debian_program("zlib-flate", "qpdf")?);
     let list = command::output(unpack.arg("-uncompress").stdin(compressed))?;
-    std::fs::remove_file(&section).context(|| format!("{} cannot be removed", section.display()))?;
+    for file in [section, copy] {
+        std::fs::remove_file(&file).context(|| format!("{} cannot be removed", file.display()))?;
+    }
     let list: serde_json::Value =
         serde_json::from_str(&list).context(|| "the list in the program cannot be read".into())?;
     let name = |package: &serde_json::Value| {

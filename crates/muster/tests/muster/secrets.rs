@@ -91,7 +91,9 @@ fn a_key_is_taken_from_a_credential_of_systemd() {
     let ask = |folder: Option<&Path>, arguments: &[&str]| {
         let mut ask = command(&data, arguments);
         ask.env("MUSTER__KEYS__EVIDENCE", "credential:sign").env_remove("CREDENTIALS_DIRECTORY");
-        folder.into_iter().for_each(|folder| drop(ask.env("CREDENTIALS_DIRECTORY", folder)));
+        if let Some(folder) = folder {
+            ask.env("CREDENTIALS_DIRECTORY", folder);
+        }
         ask.output().unwrap()
     };
     let told = succeeds(&ask(Some(&credentials), &["evidence", "key"]));
