@@ -68,8 +68,7 @@ fn text(upgrade: &Upgrade) -> String {
         (false, true) => "applied:",
         (false, false) => "to be applied:",
     };
-    let head =
-        format!("muster {program}: {database}, tables of version {found}; this program has {known}; {state}");
+    let head = format!("{database}: tables of version {found}; muster {program} has {known}; {state}");
     let steps = steps.iter().map(|step| format!("  {:>4}  {}", step.number, step.name));
     std::iter::once(head).chain(steps).collect::<Vec<_>>().join("\n")
 }
