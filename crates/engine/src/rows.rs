@@ -9,6 +9,7 @@ use crate::session::{Engine, with_spilling_joins};
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use tokio::sync::mpsc;
+use tracing::Instrument;
 
 /// Batches that may wait for the writer. The plan pauses when the queue is full.
 const BATCHES_WAITING_MAX: usize = 4;
@@ -43,7 +44,8 @@ impl ReportRows {
                     // A failed send means that the receiver has stopped the report.
                     let _ = sender.send(Err(error)).await;
                 }
-            },
+            }
+            .in_current_span(),
             &engine.handle()?,
         );
         Ok(Self { schema, batches, _plan: plan })

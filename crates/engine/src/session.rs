@@ -25,6 +25,7 @@ use std::collections::HashMap;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tracing::Instrument;
 
 /// A join may hold this part of the memory of all plans, so that its rows keep their order and need no sort.
 const HELD_FRACTION: usize = 8;
@@ -299,7 +300,7 @@ impl Engine {
     ) -> Result<T> {
         let runtime = self.runtime.as_ref().ok_or(EngineError::Stopped)?;
         let mut tasks = tokio::task::JoinSet::new();
-        tasks.spawn_on(work, runtime.handle());
+        tasks.spawn_on(work.in_current_span(), runtime.handle());
         match tasks.join_next().await {
             Some(Ok(outcome)) => outcome,
             Some(Err(_)) | None => Err(EngineError::Stopped),

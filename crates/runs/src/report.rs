@@ -253,7 +253,9 @@ impl ResultWriting {
         };
         let (sender, sent) = mpsc::channel(BATCHES_WAITING_MAX);
         let (written, tables) = oneshot::channel();
-        let thread = tokio::task::spawn_blocking(move || writing::write(job, sent, written));
+        let span = tracing::Span::current();
+        let thread =
+            tokio::task::spawn_blocking(move || span.in_scope(|| writing::write(job, sent, written)));
         Files { sender, tables: Some(tables), thread }
     }
 }
