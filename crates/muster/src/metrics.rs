@@ -1,7 +1,9 @@
 //! Metrics for Prometheus: counters that the service records while it works, and gauges that are read when somebody asks.
 
+use crate::clock::SystemClock;
 use crate::data_dir::DataDir;
 use crate::failure::{Context, Result};
+use chrono::{DateTime, Utc};
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use muster_engine::Engine;
@@ -9,7 +11,7 @@ use muster_http::MetricsText;
 use muster_reports::Catalogue;
 use muster_reports::error::error_chain;
 use muster_reports::metric::{self, Metric, MetricKind};
-use muster_reports::ports::{AuditTrail, SnapshotCatalogue};
+use muster_reports::ports::{AuditTrail, Clock, SnapshotCatalogue};
 use muster_reports::snapshot::SnapshotManifest;
 use muster_runs::free_bytes;
 use std::collections::{BTreeMap, BTreeSet};
@@ -131,6 +133,7 @@ impl Gauges {
             self.read_disks().await,
             self.read_tasks().await,
             self.read_trail().await,
+            self.read_notifications().await,
             self.read_snapshot().await,
         ];
         read.into_iter().collect()
@@ -163,7 +166,16 @@ impl Gauges {
     async fn read_trail(&self) -> Result<()> {
         if self.has_relay {
             gauge!(metric::RELAY_BACKLOG.name).set(self.store.backlog(&self.tenant).await? as f64);
+            let oldest = self.store.oldest_to_relay(&self.tenant).await?;
+            gauge!(metric::RELAY_OLDEST.name).set(seconds(oldest.unwrap_or_else(|| SystemClock.now())));
         }
+        Ok(())
+    }
+
+    async fn read_notifications(&self) -> Result<()> {
+        let (waiting, oldest) = self.store.waiting_notifications().await?;
+        gauge!(metric::NOTIFICATIONS.name).set(waiting as f64);
+        gauge!(metric::NOTIFICATIONS_OLDEST.name).set(seconds(oldest.unwrap_or_else(|| SystemClock.now())));
         Ok(())
     }
 
@@ -189,8 +201,12 @@ fn live_counts(
     counts
 }
 
+/// Seconds since 1970.
+fn seconds(time: DateTime<Utc>) -> f64 {
+    time.timestamp_millis() as f64 / 1_000.0
+}
+
 fn set_snapshot(newest: &SnapshotManifest) {
-    let seconds = |time: chrono::DateTime<chrono::Utc>| time.timestamp_millis() as f64 / 1_000.0;
     gauge!(metric::SNAPSHOT_TIMESTAMP.name).set(seconds(newest.created));
     for (table, rows) in &newest.rows {
         gauge!(metric::SNAPSHOT_ROWS.name, "table" => table.clone()).set(*rows as f64);

@@ -76,6 +76,11 @@ metrics! {
     SOURCE_STALE: Gauge "muster_source_stale_accounts" ["source"] "Live accounts that are as of an earlier read.";
     SOURCE_COMPLETE: Gauge "muster_source_complete" ["source"] "1 if the last read was complete, 0 otherwise.";
     RELAY_BACKLOG: Gauge "muster_audit_relay_backlog" [] "Audit events that have not been passed on to Kafka. Absent without `audit.kafka`.";
+    RELAY_OLDEST: Gauge "muster_audit_relay_oldest_timestamp_seconds" []
+        "When the oldest event that waits to be passed on to Kafka was recorded, in seconds since 1970; now if none waits. Absent without `audit.kafka`.";
+    NOTIFICATIONS: Gauge "muster_notifications_waiting" [] "Notifications that are still to be delivered.";
+    NOTIFICATIONS_OLDEST: Gauge "muster_notifications_oldest_timestamp_seconds" []
+        "When the oldest notification that waits was made, in seconds since 1970; now if none waits.";
     DISK_FREE: Gauge "muster_disk_free_bytes" ["folder"] "Bytes that the disk of a folder has left: `data`, `shared` or `work`.";
     PLAN_MEMORY: Gauge "muster_plan_memory_bytes" [] "Memory that plans have reserved, in bytes.";
     PLAN_MEMORY_LIMIT: Gauge "muster_plan_memory_limit_bytes" [] "The most that plans may reserve, in bytes (`engine.memory_limit`).";
