@@ -5,7 +5,7 @@
 
 use crate::error::{EngineError, Result};
 use crate::order::Ordered;
-use crate::session::{Engine, with_spilling_joins};
+use crate::session::{Engine, memory_reached, with_spilling_joins};
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use tokio::sync::mpsc;
@@ -77,6 +77,7 @@ async fn run(
             // Rows that were sent cannot be taken back. But joins end before the first row of a sort, so running out of
             // memory usually happens before.
             Err(EngineError::OutOfMemory { .. }) if !sent => {
+                memory_reached();
                 send(step, spilling, &convert, sender, &mut sent).await?;
             }
             outcome => outcome?,

@@ -8,7 +8,9 @@ use crate::digests::files::KnownFiles;
 use crate::error::{EngineError, Result};
 use crate::in_order::InOrder;
 use crate::kept_plans::KeptPlans;
+use crate::opaque::Opaque;
 use crate::plan_limits::PlanLimits;
+use crate::plan_steps;
 use crate::stored_table::StoredTable;
 use crate::{functions, tables};
 use datafusion::catalog::TableProvider;
@@ -20,7 +22,7 @@ use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::{SessionConfig, SessionContext};
-use muster_reports::SnapshotManifest;
+use muster_reports::{SnapshotManifest, metric};
 use std::collections::HashMap;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -55,6 +57,11 @@ pub(crate) fn with_spilling_joins(frame: DataFrame) -> DataFrame {
     DataFrame::new(state, plan)
 }
 
+/// Counts that a plan begins again because the memory of all plans was not enough.
+pub(crate) fn memory_reached() {
+    metrics::counter!(metric::LIMITS.name, "limit" => "plan_memory").increment(1);
+}
+
 /// Runs `attempt` on the frame. If the memory limit is too low, runs it again on the same plan with joins that spill.
 ///
 /// # Errors
@@ -64,7 +71,10 @@ where
     F: Future<Output = Result<T>>,
 {
     match attempt(frame.clone()).await {
-        Err(EngineError::OutOfMemory { .. }) => attempt(with_spilling_joins(frame)).await,
+        Err(EngineError::OutOfMemory { .. }) => {
+            memory_reached();
+            attempt(with_spilling_joins(frame)).await
+        }
         outcome => outcome,
     }
 }
@@ -85,7 +95,9 @@ pub struct Engine {
     /// Known state of the files of tables.
     known: Arc<KnownFiles>,
     /// Plans of earlier runs.
-    plans: KeptPlans,
+    plans: Opaque<KeptPlans>,
+    /// Makes spans of the operators of plans, if somebody wants them.
+    steps: Option<Arc<dyn PhysicalOptimizerRule + Send + Sync>>,
 }
 
 /// Opened tables by name and version.
@@ -146,7 +158,8 @@ impl Engine {
             runtime: Some(runtime),
             providers: Mutex::default(),
             known: Arc::default(),
-            plans: KeptPlans::default(),
+            plans: Opaque::new(KeptPlans::default()),
+            steps: plan_steps::rule(),
         })
     }
 
@@ -157,7 +170,11 @@ impl Engine {
 
     /// A session for a refresh. Dropping it ends the refresh's plans.
     pub(crate) fn session(&self) -> SessionContext {
-        with_functions(self.state())
+        let state = self.state();
+        with_functions(match &self.steps {
+            Some(steps) => state.with_physical_optimizer_rule(Arc::clone(steps)),
+            None => state,
+        })
     }
 
     /// A session for one run of a report. Its plans end when the run is over, whatever their queries say.
@@ -184,6 +201,7 @@ impl Engine {
         let at = rules.iter().position(|rule| rule.name() == "EnsureRequirements").unwrap_or(rules.len());
         rules.insert(at, Arc::new(in_order));
         rules.push(Arc::new(PlanLimits(signal)));
+        rules.extend(self.steps.clone());
         rules
     }
 

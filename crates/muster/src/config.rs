@@ -16,12 +16,14 @@ mod declared;
 mod guards;
 mod issuers;
 mod layers;
+mod ratio;
 
 pub use audit::{AuditedDownloads, KafkaProperties};
 pub use byte_size::ByteSize;
 pub use guards::Guards;
 pub use issuers::{Callers, Issuer, SignInToken};
 pub use layers::{Effective, Given};
+pub use ratio::Ratio;
 
 use declared::{keys, settings};
 use muster_reports::result_life::ResultPolicy;
@@ -80,6 +82,28 @@ settings! {
         /// Address and port at which `GET /metrics` answers; if absent, nothing is recorded. Nobody is asked for a
         /// token there: let only the monitoring reach it. docs/metrics.md has the metrics.
         listen: Option<SocketAddr> = None,
+    }
+
+    /// Traces and metrics for a collector that takes OTLP over HTTP. docs/telemetry.md explains them.
+    telemetry: Telemetry {
+        /// The collector's address, such as `https://collector.example.com:4318`; if absent, and the variable
+        /// `OTEL_EXPORTER_OTLP_ENDPOINT` is too, nothing is sent.
+        endpoint: Option<String> = None,
+        /// A file with headers of each request, one `Name: value` a line, such as a token of the collector. Read at the
+        /// start; only its owner may be able to read it. A relative path starts from the data directory.
+        headers_file: Option<PathBuf> = None,
+        /// A PEM file with the certificates to trust, in place of the system's. A relative path starts from the data
+        /// directory.
+        ca_file: Option<PathBuf> = None,
+        /// The name of the service at the collector; if absent, that of the variable `OTEL_SERVICE_NAME`, or `muster`.
+        service_name: Option<String> = None,
+        /// The part of the traces that begin here to send, from 0 to 1; if absent, all of them, or what the variable
+        /// `OTEL_TRACES_SAMPLER` says. A request that brings a trace decides itself.
+        sampled: Option<Ratio> = None,
+        /// How long the collector may take for a request.
+        timeout_ms: u64 = 10_000,
+        /// How often metrics are sent.
+        interval_s: u64 = 60,
     }
 
     /// Pages for people, at `/`.

@@ -26,15 +26,21 @@ mod progress_bar;
 mod prompt;
 mod serve;
 mod systemd;
+mod telemetry;
 mod wiring;
 
 use cli::{Cli, Command, DemoArgs, ServeArgs};
 use config::{Effective, Given, Log, LogFormat, Settings};
 use failure::{Context, Failure, Result};
 use muster_http::connections::open_files;
+use muster_reports::trace::{PLAN_TARGET, TARGET};
+use muster_telemetry::Telemetry;
 use std::io::IsTerminal;
 use std::process::ExitCode;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Directive;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, fmt, registry};
 
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
@@ -59,11 +65,13 @@ async fn dispatch(cli: Cli) -> Result {
     let output = output::present(cli.output, cli.json.clone(), cli.wide);
     let effective = effective(&cli)?;
     let settings = &effective.settings;
-    start_log(settings, &cli.command)?;
+    let is_service = matches!(cli.command, Command::Serve(_));
+    let telemetry = if is_service { telemetry::begin(settings)? } else { None };
+    start_log(settings, &cli.command, telemetry.as_ref())?;
     open_files::raise();
     crash::arm(std::env::var_os(crash::VARIABLE))?;
-    match &cli.command {
-        Command::Serve(args) => Box::pin(serve::run(args, settings)).await,
+    let outcome = match &cli.command {
+        Command::Serve(args) => Box::pin(serve::run(args, settings, telemetry.as_ref())).await,
         Command::Demo(args) => Box::pin(demo::run(args, settings, output)).await,
         Command::Client(command) => Box::pin(commands::client::run(command, settings, output)).await,
         Command::Source(command) => Box::pin(commands::source::run(command, settings, output)).await,
@@ -90,7 +98,13 @@ async fn dispatch(cli: Cli) -> Result {
         Command::Completion { shell } => commands::manual::completion(*shell),
         Command::Manual { folder } => commands::manual::pages(folder),
         Command::Config(command) => commands::config::run(command, &effective, output),
+    };
+    if let Some(telemetry) = telemetry
+        && !telemetry.end(telemetry::FLUSH_MOST)
+    {
+        tracing::warn!("the collector has not taken all traces and metrics: the rest is lost");
     }
+    outcome
 }
 
 fn effective(cli: &Cli) -> Result<Effective> {
@@ -109,14 +123,24 @@ fn effective(cli: &Cli) -> Result<Effective> {
 }
 
 /// Log lines go to standard error. Unless a filter is set, commands that end by themselves log only what is wrong.
-fn start_log(settings: &Settings, command: &Command) -> Result {
+///
+/// Spans of requests and runs are made whatever the filter says, so that each line has their ids. Spans of the operators of
+/// plans are made only for a collector: there are many.
+fn start_log(settings: &Settings, command: &Command, telemetry: Option<&Telemetry>) -> Result {
     let is_default = settings.log.filter == Log::default().filter;
     let quiet = is_default && !matches!(command, Command::Serve(_));
     let filter = if quiet { "warn" } else { settings.log.filter.as_str() };
     let filter = EnvFilter::try_new(filter)
         .map_err(|error| Failure::usage(format!("log.filter is {filter:?}: {error}")))?;
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let spans = |target: &str| {
+        let made = format!("{target}=info").parse::<Directive>();
+        made.context(|| format!("spans of {target:?} cannot be made"))
+    };
+    let mut filter = filter.add_directive(spans(TARGET)?);
+    if telemetry.is_some() {
+        filter = filter.add_directive(spans(PLAN_TARGET)?);
+    }
+    let lines = fmt::layer()
         .with_writer(std::io::stderr)
         // Otherwise what cannot be written is reported on standard error by a macro that panics: a log on a full
         // disk would end the service.
@@ -125,9 +149,10 @@ fn start_log(settings: &Settings, command: &Command) -> Result {
             std::io::stderr().is_terminal()
                 && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
         );
-    let started = match settings.log.format {
-        LogFormat::Text => log.try_init(),
-        LogFormat::Json => log.json().try_init(),
+    let lines = match settings.log.format {
+        LogFormat::Text => lines.boxed(),
+        LogFormat::Json => lines.json().boxed(),
     };
+    let started = registry().with(telemetry.map(Telemetry::layer)).with(lines.with_filter(filter)).try_init();
     started.map_err(|error| Failure::with("the log cannot be started", error))
 }

@@ -30,6 +30,7 @@ use muster_reports::{Catalogue, Reports, service};
 use muster_runs::{
     Copies, CustomDefinitions, Inspections, Lock, ResultExpiry, ResultFiles, ServiceReadiness, Swept,
 };
+use muster_telemetry::{Meters, Telemetry};
 use muster_worker::{Scheduler, SchedulerSettings, Stop, Worker, WorkerSettings};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -40,7 +41,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 /// Serves until SIGTERM or Ctrl-C.
-pub async fn run(args: &ServeArgs, settings: &Settings) -> Result {
+pub async fn run(args: &ServeArgs, settings: &Settings, telemetry: Option<&Telemetry>) -> Result {
     // Before anything else, so that an early signal does not end the process in the middle of its start.
     let mut signals = Signals::listen()?;
     let data = DataDir::open_as(settings, Opening { make: args.init, adopt: args.adopt }).await?;
@@ -56,7 +57,7 @@ pub async fn run(args: &ServeArgs, settings: &Settings) -> Result {
     let catalogue = data.catalogue().await?;
     let engine = data.engine()?;
     let runner = Arc::new(data.report_runs(engine.clone(), catalogue.clone())?);
-    let face = Face::listen(settings)?;
+    let face = Face::listen(settings)?.sending(telemetry);
     let swept = if args.sweep { Swept::All } else { Swept::Few };
     let service = Service::start(&data, lock, catalogue, engine, runner, face, swept).await?;
     signals.next().await;
@@ -95,25 +96,10 @@ pub struct Face {
     address: SocketAddr,
     /// Where metrics are asked for, if the settings have such an address.
     metrics: Option<TcpListener>,
+    /// What sends metrics to a collector, if there is one.
+    meters: Option<Meters>,
     /// A sign-in to the console that works once.
     sign_in: Option<OneTimeSignIn>,
-}
-
-/// The recorder of metrics, and where they are asked for.
-struct Recording {
-    recorded: Metrics,
-    listener: TcpListener,
-}
-
-impl Recording {
-    fn begin(
-        data: &DataDir,
-        engine: Arc<Engine>,
-        catalogue: &Catalogue,
-        listener: TcpListener,
-    ) -> Result<Self> {
-        Ok(Self { recorded: Metrics::begin(data, engine, catalogue)?, listener })
-    }
 }
 
 impl Face {
@@ -138,13 +124,19 @@ impl Face {
         if let Some(at) = metrics.as_ref().and_then(|listener| listener.local_addr().ok()) {
             tracing::info!(address = %at, "metrics are answered here");
         }
-        Ok(Self { listener, transport, address, metrics, sign_in: None })
+        Ok(Self { listener, transport, address, metrics, meters: None, sign_in: None })
     }
 
     /// With a sign-in to the console that works once.
     #[must_use]
     pub fn offering(self, sign_in: OneTimeSignIn) -> Self {
         Self { sign_in: Some(sign_in), ..self }
+    }
+
+    /// With metrics that are sent to a collector.
+    #[must_use]
+    fn sending(self, telemetry: Option<&Telemetry>) -> Self {
+        Self { meters: telemetry.map(Telemetry::meters), ..self }
     }
 }
 
@@ -173,10 +165,11 @@ impl Service {
         swept: Swept,
     ) -> Result<Self> {
         let settings = &data.settings;
-        let Face { listener, transport, address, metrics, sign_in } = face;
-        let metrics = metrics
-            .map(|listener| Recording::begin(data, engine.clone(), &catalogue, listener))
-            .transpose()?;
+        let Face { listener, transport, address, metrics, meters, sign_in } = face;
+        let recorded = match metrics.is_some() || meters.is_some() {
+            true => Some(Metrics::begin(data, engine.clone(), &catalogue, meters)?),
+            false => None,
+        };
         let files = Arc::new(data.files()?);
         data.sweep()?.run(swept).await?;
 
@@ -203,16 +196,14 @@ impl Service {
             false => api,
         };
         parts.spawn(connections::serve(listener, transport, router, limits.clone(), stopping.clone()));
-        if let Some(metrics) = metrics {
-            let router = muster_http::metrics_router(metrics.recorded.text());
-            parts.spawn(connections::serve(
-                metrics.listener,
-                Transport::Plain,
-                router,
-                limits,
-                stopping.clone(),
-            ));
-            parts.spawn(metrics.recorded.keep_small(stopping.clone()));
+        if let Some(recorded) = recorded {
+            if let Some(listener) = metrics {
+                let router = muster_http::metrics_router(recorded.text());
+                parts.spawn(connections::serve(listener, Transport::Plain, router, limits, stopping.clone()));
+            }
+            let interval = Duration::from_secs(settings.telemetry.interval_s);
+            parts.spawn(recorded.clone().send(interval, stopping.clone()));
+            parts.spawn(recorded.keep_small(stopping.clone()));
         }
         if settings.worker.count > 0 {
             parts.spawn(worker(data, files, runner).run(worker_stop.clone()));
