@@ -259,7 +259,7 @@ pub(crate) fn clean(program: &Path) -> Command {
     let mut command = Command::new(program);
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy().to_ascii_uppercase();
-        if text.starts_with("MUSTER_") || text.ends_with("_PROXY") {
+        if text.starts_with("MUSTER_") || text.starts_with("OTEL_") || text.ends_with("_PROXY") {
             command.env_remove(&name);
         }
     }

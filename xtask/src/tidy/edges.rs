@@ -11,7 +11,7 @@ use muster_harness::workspace::Workspace;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Outside crates that are heavy, native or a face to the world: a row must allow them.
-const GUARDED: [&str; 20] = [
+const GUARDED: [&str; 24] = [
     "arrow",
     "askama",
     "axum",
@@ -24,12 +24,16 @@ const GUARDED: [&str; 20] = [
     "ldap3",
     "lettre",
     "object_store",
+    "opentelemetry",
+    "opentelemetry-otlp",
+    "opentelemetry_sdk",
     "parquet",
     "pdf-writer",
     "rdkafka",
     "reqwest",
     "rust_xlsxwriter",
     "sqlx",
+    "tracing-opentelemetry",
     "tracing-subscriber",
     "ureq",
 ];
