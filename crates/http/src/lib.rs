@@ -46,6 +46,7 @@ mod schedules;
 mod scrape;
 mod search;
 mod search_answers;
+mod search_fields;
 mod settings;
 mod sign_ins;
 mod snapshots;

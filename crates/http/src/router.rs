@@ -12,7 +12,7 @@ use crate::state::AppState;
 use crate::task_status::{list, status, update};
 use crate::{
     administration, caller, health, history, middleware, notifications, oauth, openapi, saved_searches,
-    scheduled_searches, schedules, search, snapshots,
+    scheduled_searches, schedules, search, search_fields, snapshots,
 };
 use axum::Router;
 use axum::extract::Request;
@@ -97,6 +97,8 @@ fn routes() -> Routes {
     routes.needs(OWN, described!(schedules::run_schedule));
     routes.needs(OWN, described!(schedules::delete_schedule));
     routes.needs(OWN, described!(snapshots::list_sources));
+    routes.needs(OWN, described!(administration::list_refused_records));
+    routes.needs(OWN, described!(search_fields::list_search_fields));
     routes.needs(OWN, described!(snapshots::list_snapshots));
     routes.needs(OWN, described!(administration::explain_link));
     routes.needs(OWN, described!(administration::compare_snapshots));

@@ -485,6 +485,15 @@ pub trait AuditTrail: Send + Sync {
     /// after all events before it, so a reader that continues from the last number misses none.
     async fn events(&self, tenant: &TenantId, after_sequence: u64, limit: u32) -> Result<Vec<ChainedEvent>>;
 
+    /// The tenant's last events about one task with a number below `before`, the last first, at most `limit`.
+    async fn events_of(
+        &self,
+        tenant: &TenantId,
+        task: &TaskId,
+        before: u64,
+        limit: u32,
+    ) -> Result<Vec<ChainedEvent>>;
+
     /// The tenant's events about one task after the number `after_sequence`, in order, at most `limit`, each as it
     /// is kept, so that its hash can be computed again.
     async fn records_of(

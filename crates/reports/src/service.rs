@@ -13,7 +13,7 @@ mod start_checks;
 mod task_status;
 mod visibility;
 
-pub use administration::{AUDIT_PAGE_MAX, Administration, SeenTrail};
+pub use administration::{AUDIT_PAGE_MAX, Administration, REFUSED_PAGE_MAX, SeenTrail};
 pub use definitions::{Definitions, added};
 pub use history::EventSpan;
 pub use notifications::{Notifications, not_failed};

@@ -403,6 +403,18 @@ impl AuditTrail for MemoryStore {
         Ok(events.take(limit as usize).collect())
     }
 
+    async fn events_of(
+        &self,
+        tenant: &TenantId,
+        task: &TaskId,
+        before: u64,
+        limit: u32,
+    ) -> Result<Vec<ChainedEvent>> {
+        let all = self.events(tenant, 0, u32::MAX).await?.into_iter().rev();
+        let of_task = all.filter(|event| event.event.task == *task && event.sequence < before);
+        Ok(of_task.take(limit as usize).collect())
+    }
+
     async fn records_of(
         &self,
         tenant: &TenantId,

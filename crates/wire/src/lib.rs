@@ -33,7 +33,8 @@ mod token;
 pub use administration::{
     AuditEventDescription, AuditTrailDescription, ClientDescription, DiskDescription,
     InstallationDescription, IssuerDescription, KeyDescription, LimitDescription, LinkCandidate,
-    LinkExplanation, LinkNear, LinkRule, LinkVerdict, PinDetails, SnapshotComparison, SnapshotDifference,
+    LinkExplanation, LinkNear, LinkRule, LinkVerdict, PinDetails, RefusedRecordDescription,
+    SearchFieldsDescription, SnapshotComparison, SnapshotDifference,
 };
 pub use aggregation::{
     Aggregations, BucketAggregation, FilterAggregation, MetricAggregation, NestedAggregation,

@@ -48,6 +48,7 @@ access  sp:scopes:all,idn:identity-history:read,idn:identity-history:manage ORG_
 invent  sp:scopes:all,sp:report:manage                ORG_ADMIN,REPORT_ADMIN no
 forget  sp:scopes:all,sp:report:manage                ORG_ADMIN,REPORT_ADMIN no
 text    sp:scopes:all,sp:report:manage,sp:report:read any,AUDITOR yes
+lines   sp:scopes:all,sp:search:read                  ORG_ADMIN,CERT_ADMIN,REPORT_ADMIN,ROLE_ADMIN,ROLE_SUBADMIN,SOURCE_ADMIN,SOURCE_SUBADMIN yes
 explain sp:scopes:all,sp:search:read                  ORG_ADMIN,CERT_ADMIN,REPORT_ADMIN,ROLE_ADMIN,ROLE_SUBADMIN,SOURCE_ADMIN,SOURCE_SUBADMIN yes
 differ  sp:scopes:all,idn:identity-history:read,idn:identity-history:manage ORG_ADMIN,HELPDESK,CERT_ADMIN,REPORT_ADMIN,ROLE_ADMIN,ROLE_SUBADMIN,SOURCE_ADMIN,SOURCE_SUBADMIN yes
 pin     sp:scopes:all                                 ORG_ADMIN no
@@ -136,6 +137,7 @@ fn operation(route: &RouteEntry) -> &'static str {
         ("GET", None, "/muster/v1/evidence-key") => "key",
         ("GET", None, "/muster/v1/caller") => "caller",
         ("GET", None, "/muster/v1/links/explanation") => "explain",
+        ("GET", None, "/muster/v1/sources/{id}/refused-records" | "/muster/v1/search-fields") => "lines",
         ("GET", None, "/muster/v1/snapshots/{id}/compare/{other}") => "differ",
         ("PUT" | "DELETE", None, "/muster/v1/snapshots/{id}/pin") => "pin",
         ("GET", None, "/muster/v1/clients" | "/muster/v1/audit-events" | "/muster/v1/installation") => "look",

@@ -17,7 +17,7 @@ use muster_http::{
 use muster_reports::aggregation::{Aggregated, Aggregation, Bucket, BucketKey, TypeAhead};
 use muster_reports::definition_fault::DefinitionFault;
 use muster_reports::history::{ListedIdentity, PeopleQuery, SnapshotState, Span};
-use muster_reports::ids::{ClientId, TenantId, WorkerId, hex};
+use muster_reports::ids::{ClientId, SourceId, TenantId, WorkerId, hex};
 use muster_reports::inspection::{
     Candidate, CorrelationExplanation, CountedDifference, DiskRoom, KeyAge, Near, RuleOutcome, ServiceFacts,
     SetLimit, Verdict,
@@ -31,7 +31,7 @@ use muster_reports::ports::{
     InstallationFacts, Readiness, SnapshotInspector, TaskStore,
 };
 use muster_reports::schedule::time_zone;
-use muster_reports::search::{DocumentPage, DocumentSearch, FoundDocument, FoundPage};
+use muster_reports::search::{DocumentPage, DocumentSearch, FoundDocument, FoundPage, IndexFields};
 use muster_reports::service::{
     Administration, Definitions, Download, Limits, Notifications, SavedSearches, Schedules,
 };

@@ -117,6 +117,21 @@ impl SnapshotInspector for Maker {
         };
         Ok(vec![counted(None), counted(Some("department"))])
     }
+
+    /// The third record, without a name, and the fifth.
+    async fn refused(
+        &self,
+        _: Arc<SnapshotManifest>,
+        source: &SourceId,
+        limit: u32,
+    ) -> muster_reports::Result<Vec<RefusedRecord>> {
+        let record = |line, native_identity: Option<&str>| RefusedRecord {
+            line,
+            native_identity: native_identity.map(str::to_owned),
+            reason: format!("of {source}"),
+        };
+        Ok([record(3, None), record(5, Some("ada"))].into_iter().take(limit as usize).collect())
+    }
 }
 
 #[async_trait::async_trait]
@@ -205,6 +220,10 @@ impl DocumentSearcher for Maker {
         ahead: &TypeAhead,
     ) -> muster_reports::Result<Vec<String>> {
         Ok(vec![format!("{search:?}"), format!("{ahead:?}")])
+    }
+
+    async fn fields(&self, _: &Caller, scope: &DataScope) -> muster_reports::Result<Vec<IndexFields>> {
+        Ok(vec![IndexFields { index: "identities", fields: vec!["name".into(), scope.to_string()] }])
     }
 
     async fn count(&self, _: &Caller, _: &DataScope, _: &DocumentSearch) -> muster_reports::Result<u64> {
