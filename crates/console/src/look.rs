@@ -155,6 +155,18 @@ pub(crate) fn between(from: Moment, to: Moment) -> String {
     }
 }
 
+/// Time since, roughly.
+pub(crate) fn age(at: Moment, now: DateTime<Utc>) -> String {
+    match at.0 {
+        None => String::new(),
+        Some(at) => match (now - at).num_days() {
+            0 => format!("{} ago", duration(now - at)),
+            1 => "1 day ago".to_owned(),
+            days => format!("{days} days ago"),
+        },
+    }
+}
+
 /// A value of JSON as a person reads it.
 pub(crate) fn value(value: &Value) -> String {
     match value {
