@@ -4,7 +4,7 @@ use crate::api::{Refusal, encoded};
 use crate::arguments::form_fields;
 use crate::fields::{Fields, address};
 use crate::form::Posted;
-use crate::look::{Moment, NOTHING, RunState, between, bytes, count, duration, text, value};
+use crate::look::{Moment, NOTHING, RunState, between, bytes, count, text, time_left, value};
 use crate::messages::advice;
 use crate::page::{Layout, Section, see_other, shown};
 use crate::problem::Problem;
@@ -304,17 +304,7 @@ fn steps(
 fn ahead(details: &TaskResultDetails, launched: Moment, now: DateTime<Utc>) -> Ahead {
     let text = details.progress.clone().unwrap_or_default();
     let (done, most) = rows_of(&text).unwrap_or((0, 0));
-    let left = launched.0.filter(|_| done > 0 && most >= done).and_then(|launched| {
-        let so_far = u128::try_from((now - launched).num_milliseconds()).ok()?;
-        let left = so_far * u128::from(most - done) / u128::from(done);
-        chrono::TimeDelta::try_milliseconds(i64::try_from(left).ok()?)
-    });
-    Ahead {
-        done,
-        most,
-        text,
-        left: left.map_or_else(String::new, |left| format!("about {} left", duration(left))),
-    }
+    Ahead { done, most, text, left: time_left(launched, (done, most), now) }
 }
 
 fn note(message: &TaskResultDetailsMessagesInner) -> Note {

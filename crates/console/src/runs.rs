@@ -4,13 +4,14 @@
 
 use crate::api::{Counted, Refusal};
 use crate::fields::{Fields, address};
-use crate::look::{Moment, NOTHING, RunState, between, count};
+use crate::look::{Moment, NOTHING, RunState, between, count, time_left};
 use crate::page::{Layout, Section, shown};
 use crate::problem::Problem;
+use crate::state::Console;
 use crate::tasks::{TASK_SCOPES, tasks_address};
 use crate::visitor::Visitor;
 use askama::Template;
-use axum::extract::RawQuery;
+use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
@@ -38,6 +39,8 @@ pub(crate) struct Row {
     pub(crate) progress: String,
     /// Of a run in progress.
     pub(crate) percent: Option<i32>,
+    /// How much longer a run in progress takes.
+    pub(crate) left: String,
 }
 
 /// `37 of 40 rows written`: 37 and 40.
@@ -47,17 +50,21 @@ pub(crate) fn rows_of(progress: &str) -> Option<(u64, u64)> {
 }
 
 impl Row {
-    fn of_task(task: TaskStatus) -> Self {
+    fn of_task(task: TaskStatus, now: DateTime<Utc>) -> Self {
         let status = task.completion_status.as_ref().map(|status| status.as_str());
         let state = RunState::of(status, task.launched.is_some());
         let progress = task.progress.unwrap_or_default();
         let has_rows = matches!(state, RunState::Succeeded | RunState::Warned);
         let shown = match rows_of(&progress) {
             Some((rows, _)) if has_rows => count(rows),
-            _ if state.is_live() => progress,
+            _ if state.is_live() => progress.clone(),
             _ => NOTHING.to_owned(),
         };
         let launched = Moment::of(task.launched.as_deref().or(Some(&task.created)));
+        let left = match (state, rows_of(&progress)) {
+            (RunState::Running, Some(rows)) => time_left(launched, rows, now),
+            _ => String::new(),
+        };
         Self {
             id: task.id,
             report: task.attributes.get("reportId").and_then(Value::as_str).map(str::to_owned),
@@ -68,6 +75,7 @@ impl Row {
             duration: between(launched, Moment::of(task.completed.as_deref())),
             progress: shown,
             percent: (state == RunState::Running).then_some(task.percent_complete),
+            left,
         }
     }
 
@@ -87,6 +95,7 @@ impl Row {
             duration: took.map_or_else(|| NOTHING.to_owned(), crate::look::duration),
             progress: rows.map_or_else(|| NOTHING.to_owned(), count),
             percent: None,
+            left: String::new(),
         }
     }
 }
@@ -250,14 +259,18 @@ struct RunsPage {
 }
 
 /// The page.
-pub(crate) async fn list(visitor: Visitor, RawQuery(query): RawQuery) -> Result<Response, Problem> {
+pub(crate) async fn list(
+    State(console): State<Console>,
+    visitor: Visitor,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Problem> {
     let query = Fields::read(&query.unwrap_or_default());
     let kinds = crate::new_run::definitions(&visitor).await?;
     let mut kinds: Vec<_> = kinds.into_iter().map(|kind| Kind { id: kind.id, name: kind.name }).collect();
     let filter = Filter::of(&query, &visitor.session.name, &kinds);
     kinds.extend(filter.kind.clone().filter(|kind| !kinds.contains(kind)));
     let tasks = if visitor.session.has(&TASK_SCOPES) {
-        match of_tasks(&visitor, &filter).await {
+        match of_tasks(&visitor, &filter, console.now()).await {
             Ok(listing) => Some(listing),
             // The level of the user may not read the list.
             Err(refusal) if refusal.status == StatusCode::FORBIDDEN => None,
@@ -297,7 +310,7 @@ pub(crate) async fn list(visitor: Visitor, RawQuery(query): RawQuery) -> Result<
     shown(&page)
 }
 
-async fn of_tasks(visitor: &Visitor, filter: &Filter) -> Result<Listing, Refusal> {
+async fn of_tasks(visitor: &Visitor, filter: &Filter, now: DateTime<Utc>) -> Result<Listing, Refusal> {
     let api = &visitor.api;
     if !filter.is_of_the_list() {
         let (mut rows, mut total) = (Vec::new(), 0);
@@ -306,7 +319,7 @@ async fn of_tasks(visitor: &Visitor, filter: &Filter) -> Result<Listing, Refusal
                 api.get_counted(&tasks_address(&filter.conditions(""), offset, PART)).await?;
             total = part.total.unwrap_or(0);
             let is_last = part.body.len() < PART;
-            rows.extend(part.body.into_iter().map(Row::of_task));
+            rows.extend(part.body.into_iter().map(|task| Row::of_task(task, now)));
             if is_last {
                 break;
             }
@@ -325,7 +338,7 @@ async fn of_tasks(visitor: &Visitor, filter: &Filter) -> Result<Listing, Refusal
     let counted: TaskCounts = api.get(&address("/muster/v1/task-counts", conditions)).await?;
     let counts = counts_by_state(&counted);
     let has_more = list.total.unwrap_or(0) > (offset + list.body.len()) as u64;
-    let rows = list.body.into_iter().map(Row::of_task).collect();
+    let rows = list.body.into_iter().map(|task| Row::of_task(task, now)).collect();
     Ok(Listing { rows, counts, has_more, remark: String::new() })
 }
 
@@ -371,6 +384,7 @@ mod tests {
             duration: String::new(),
             progress: String::new(),
             percent: None,
+            left: String::new(),
         }
     }
 

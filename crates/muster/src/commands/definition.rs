@@ -8,6 +8,7 @@ use crate::data_dir::{self, DataDir};
 use crate::failure::{Context, Failure, Result};
 use crate::ids::SystemIds;
 use crate::output::{Output, count, json, print, say};
+use muster_client::wire::NewDefinitionDetails;
 use muster_engine::{Engine, EngineSettings};
 use muster_reports::arguments::{ArgumentKind, RawArguments, RawValue};
 use muster_reports::audit::AuditOperation;
