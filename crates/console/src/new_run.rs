@@ -87,7 +87,8 @@ struct NewRunPage {
     here: String,
 }
 
-fn is_search(report: &ReportDescription) -> bool {
+/// Whether a report has a query that people write.
+pub(crate) fn is_search(report: &ReportDescription) -> bool {
     report.arguments.iter().any(|argument| argument.kind == "query")
 }
 

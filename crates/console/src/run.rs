@@ -22,6 +22,7 @@ use muster_wire::{
     TaskResultDetailsMessagesInner,
 };
 use serde_json::Value;
+use std::collections::HashSet;
 
 /// The name of the events of downloads.
 const DOWNLOAD: &str = "download";
@@ -202,7 +203,7 @@ pub(crate) async fn one(
             .chain(downloads)
             .collect(),
         ahead: (state == RunState::Running).then(|| ahead(&details, launched, console.now())),
-        notes: details.messages.iter().map(note).collect(),
+        notes: notes(&details.messages),
         check: address("/ui/verify", [("run", id.clone())]),
         without_files: without_files(state, has_expired, &details),
         kept: kept(&details),
@@ -305,6 +306,18 @@ fn ahead(details: &TaskResultDetails, launched: Moment, now: DateTime<Utc>) -> A
     let text = details.progress.clone().unwrap_or_default();
     let (done, most) = rows_of(&text).unwrap_or((0, 0));
     Ahead { done, most, text, left: time_left(launched, (done, most), now) }
+}
+
+/// The messages, with what to do about each kind of them once.
+fn notes(messages: &[TaskResultDetailsMessagesInner]) -> Vec<Note> {
+    let mut notes: Vec<Note> = messages.iter().map(note).collect();
+    let mut told = HashSet::new();
+    for note in &mut notes {
+        if !told.insert(note.key.clone()) {
+            note.advice = "";
+        }
+    }
+    notes
 }
 
 fn note(message: &TaskResultDetailsMessagesInner) -> Note {
@@ -497,6 +510,17 @@ mod tests {
         let now = launched.0.expect("it is a time") + chrono::TimeDelta::seconds(20);
         let ahead = ahead(&details, launched, now);
         assert_eq!((ahead.done, ahead.most, ahead.left.as_str()), (250, 1000, "about 1 min 0 s left"));
+    }
+
+    #[test]
+    fn what_to_do_is_told_once_for_a_kind_of_message() {
+        let message = |key: &str| -> TaskResultDetailsMessagesInner {
+            let message =
+                json!({"type": "WARN", "error": false, "warning": true, "key": key, "localizedText": "x"});
+            serde_json::from_value(message).expect("it is a message")
+        };
+        let told = notes(&[message("source_stale"), message("source_refused"), message("source_stale")]);
+        assert_eq!(told.iter().map(|note| note.advice.is_empty()).collect::<Vec<_>>(), [false, false, true]);
     }
 
     /// The longest bar is whole, and no part that has a row is without a bar.

@@ -432,7 +432,10 @@ impl ReportDefinition {
     /// How a request has the table of the PDF: as it says, or as the definition does.
     pub fn pdf_layout(&self, arguments: &Arguments) -> PdfLayout {
         match arguments.text(PDF_COLUMNS) {
-            Some(names) => PdfLayout::of_request(names.split(',').map(str::to_owned).collect()),
+            Some(names) => PdfLayout {
+                fill_in: self.pdf.fill_in.clone(),
+                ..PdfLayout::of_request(names.split(',').map(str::to_owned).collect())
+            },
             None => self.pdf.clone(),
         }
     }

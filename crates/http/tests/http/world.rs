@@ -19,8 +19,8 @@ use muster_reports::definition_fault::DefinitionFault;
 use muster_reports::history::{ListedIdentity, PeopleQuery, SnapshotState, Span};
 use muster_reports::ids::{ClientId, SourceId, TenantId, WorkerId, hex};
 use muster_reports::inspection::{
-    Candidate, CorrelationExplanation, CountedDifference, DiskRoom, KeyAge, Near, RuleOutcome, ServiceFacts,
-    SetLimit, Verdict,
+    Candidate, CorrelationExplanation, CountedDifference, DiskRoom, KeyAge, Near, RefusedRecord, RuleOutcome,
+    ServiceFacts, SetLimit, Verdict,
 };
 use muster_reports::kept_definition::KeptDefinition;
 use muster_reports::made::{Compared, Comparer, ComparisonCounts, ComparisonForm, EvidenceMaker, MadeFile};
