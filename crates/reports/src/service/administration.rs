@@ -84,7 +84,7 @@ impl Administration {
     /// its id or its name; a source out of the caller's data scope does not exist for him.
     ///
     /// # Errors
-    /// `Forbidden`; `NotFound` for a source that is not there, and before the first snapshot.
+    /// `Forbidden`; `NotFound` for a source that is not there, as before the first snapshot.
     pub async fn refused_records(
         &self,
         caller: &Caller,
@@ -93,15 +93,13 @@ impl Administration {
     ) -> Result<(u64, Vec<RefusedRecord>)> {
         caller.authorise(Operation::Search)?;
         let scope = caller.scope_with_rows()?;
-        let snapshot = self.reports.snapshots.newest(&caller.tenant).await?.ok_or_else(|| {
-            Error::not_found(
-                "there is no snapshot yet: an administrator has to add sources and to refresh first",
-            )
-        })?;
-        let seen: Vec<_> =
-            snapshot.sources.iter().filter(|source| scope.has_source(source.id.as_str())).collect();
+        let newest = self.reports.snapshots.newest(&caller.tenant).await?;
+        let all = newest.iter().flat_map(|snapshot| &snapshot.sources);
+        let seen: Vec<_> = all.filter(|source| scope.has_source(source.id.as_str())).collect();
         let found = nearest::source(source, &seen, |run| (run.id.as_str(), &run.name));
         let (id, refused) = found.map(|run| (run.id.clone(), run.rejected)).map_err(Error::not_found)?;
+        // Without a snapshot, no source was found.
+        let Some(snapshot) = newest else { return Ok((0, Vec::new())) };
         let records = self.inspector.refused(snapshot, &id, limit.min(REFUSED_PAGE_MAX)).await?;
         Ok((refused, records))
     }
