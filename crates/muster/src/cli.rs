@@ -36,12 +36,13 @@ const GLOBAL: &str = "Global options";
     name = "muster",
     version,
     after_help = "Examples:
-  muster demo                              try it: sample data, all reports, a running service
-  muster source add hr.toml                register a source
-  muster refresh                           read all sources and publish a snapshot
-  muster client create --kind user --name ada --level ORG_ADMIN --scope sp:scopes:all
-  muster serve                             answer the API on 127.0.0.1:8080
-  muster report run IDENTITIES --wait -o . run a report and fetch its files
+  muster demo                      try it: sample data, reports, a service
+  muster source add hr.toml        register a source
+  muster refresh                   read all sources and publish a snapshot
+  muster client create --kind user --name ada \\
+      --level ORG_ADMIN --scope sp:scopes:all
+  muster serve                     answer the API on 127.0.0.1:8080
+  muster report run IDENTITIES --wait -o .
 
 The status is 0, or 1 failed, 2 wrong usage, 3 done with a warning, 4 not allowed, 5 not found,
 6 cancelled, 7 too much lost, 124 timed out. Results are on standard output, everything else on standard error.
