@@ -14,6 +14,7 @@ import sys
 import urllib.error
 import urllib.parse
 import urllib.request
+import zipfile
 
 from mcp import ClientSession, StdioServerParameters, stdio_client
 
@@ -123,7 +124,13 @@ async def everything(session):
 
     _, run = await call(session, "run_report", report="SEARCH_EXPORT", arguments={"query": "*"}, wait_seconds=300)
     _, archive = await call(session, "first_rows", id=run["id"], rows=1, columns=["id"])
-    check("an archive's files are shown", archive["files"] and all(len(f["rows"]) == 1 for f in archive["files"]), archive)
+    packed = zipfile.ZipFile(io.BytesIO(http(f"/reports/v1/{run['id']}?fileFormat=csv", headers)))
+    expected_files = []
+    for name in [name for name in packed.namelist() if name.endswith(".csv")][:8]:
+        ids = [row["id"] for row in csv.DictReader(io.StringIO(packed.read(name).decode("utf-8-sig"), newline=""))]
+        expected_files.append((name, [[one] for one in ids[:1]], len(ids) > 1))
+    found = [(one["file"], one["rows"], one["moreRows"]) for one in archive["files"]]
+    check("an archive's files are shown", found == expected_files and len(found) >= 6, found)
     failed_, said = await call(session, "run_report", report="ACCOUNTS", arguments={})
     check("a missing argument is told", failed_ and "application" in said, said)
 
