@@ -59,7 +59,7 @@ async fn check(engine: &Engine, definition: &ReportDefinition) -> Result<Vec<Fau
         let empty = Arc::new(EmptyTable::new(Table::of(table).schema()));
         context.register_table(table, empty).map_err(|e| EngineError::plan(table, e))?;
     }
-    if definition.snapshot_argument().is_some() {
+    if definition.has_period() {
         let empty = TABLES.into_iter().map(|table| (table, Table::of(table).schema()));
         series::register_empty(&context, empty)?;
     }

@@ -23,6 +23,9 @@ pub(crate) const BEFORE: &str = "before";
 /// The schema of the tables of all snapshots of a period.
 pub(crate) const PERIOD: &str = "period";
 
+/// The schema of the items of an access review ([`crate::review`]).
+pub(crate) const REVIEW: &str = "review";
+
 /// The tables that the texts of a definition name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NamedTables {
@@ -52,8 +55,15 @@ pub fn check(definition: &ReportDefinition) -> Result<NamedTables> {
         for table in tables {
             let known = TABLES.into_iter().filter(|known| table.table() == *known);
             match table.schema() {
+                Some(REVIEW) => {
+                    if definition.review_argument().is_none() {
+                        return Err(fault(format!(
+                            "it names the table {table}: expected an argument of type review, whose items these are"
+                        )));
+                    }
+                }
                 Some(schema @ (BEFORE | PERIOD)) => {
-                    if definition.snapshot_argument().is_none() {
+                    if !definition.has_period() {
                         return Err(fault(format!(
                             "it names the table {table}: expected an argument of type snapshot, with which the period begins"
                         )));

@@ -23,10 +23,11 @@ use muster_reports::arguments::{ArgumentKind, ArgumentValue, Arguments};
 use muster_reports::caller::DataScope;
 use muster_reports::cover::{Breakdown, Count, Reconciliation};
 use muster_reports::definition::{AttributeColumns, ReportDefinition, SNAPSHOT_TIME};
+use muster_reports::series::Series;
 use muster_reports::snapshot::SnapshotManifest;
 use queries::Queries;
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 /// A column of the output.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,17 +75,18 @@ impl Engine {
         arguments: &'a Arguments,
         scope: &'a DataScope,
     ) -> BoxFuture<'a, Result<ReportPlan>> {
-        self.prepare_over(manifest, &[], definition, arguments, scope)
+        static ALONE: LazyLock<Series> = LazyLock::new(Series::default);
+        self.prepare_over(manifest, &ALONE, definition, arguments, scope)
     }
 
-    /// As [`Engine::prepare`], over a period: `earlier` are the snapshots before the reported one, the first made first.
+    /// As [`Engine::prepare`], over the period and the access review of `series`.
     ///
     /// # Errors
     /// As [`Engine::prepare`].
     pub fn prepare_over<'a>(
         self: &'a Arc<Self>,
         manifest: &'a SnapshotManifest,
-        earlier: &'a [Arc<SnapshotManifest>],
+        series: &'a Series,
         definition: &'a ReportDefinition,
         arguments: &'a Arguments,
         scope: &'a DataScope,
@@ -95,9 +97,9 @@ impl Engine {
             let running = RunGuard::default();
             // If a query names a table that the snapshot does not have, planning it returns an error that says so.
             let shown = scope::tables(self, manifest, scope, &own).await?;
-            let series = series::tables(self, manifest, earlier, scope, &named).await?;
+            let series = series::tables(self, manifest, series, scope, &named).await?;
             let version = |table: &'static str| Some((table, *manifest.versions.get(table)?));
-            let is_kept = matches!(scope, DataScope::Everything) && definition.snapshot_argument().is_none();
+            let is_kept = matches!(scope, DataScope::Everything) && !definition.has_period();
             let whole = is_kept.then(|| own.iter().copied().filter_map(version).collect());
             let lacking = [shown.lacking(), series.lacking().to_vec()];
             let parameters = parameters(manifest.created, definition, arguments);
@@ -219,6 +221,7 @@ pub(crate) fn parameters(
             ArgumentKind::Integer { .. } => ScalarValue::Int64(None),
             ArgumentKind::Date
             | ArgumentKind::Snapshot
+            | ArgumentKind::Review
             | ArgumentKind::SodPolicies
             | ArgumentKind::SodExceptions
             | ArgumentKind::Text

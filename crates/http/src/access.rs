@@ -76,6 +76,12 @@ rights! {
     CompareSnapshots;
     /// The right to pin snapshots.
     PinSnapshot;
+    /// The right to create, export, import and close access reviews.
+    ManageReviews;
+    /// The right to see access reviews, or the own items of one.
+    ReadReviews;
+    /// The right to decide items of access reviews.
+    DecideReviews;
     /// The right to see clients, the audit trail, and how the installation is.
     ReadAdministration;
 }

@@ -38,6 +38,7 @@ mod rate_limit;
 mod refusal_events;
 mod reports;
 mod request_log;
+mod reviews;
 mod route;
 mod router;
 mod saved_searches;

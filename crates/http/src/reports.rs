@@ -9,6 +9,7 @@ pub(crate) mod evidence;
 pub(crate) mod file;
 pub(crate) mod kept_definitions;
 pub(crate) mod result;
+pub(crate) mod review_sheets;
 pub(crate) mod run;
 
 pub(crate) mod conditional;

@@ -5,14 +5,14 @@ use crate::api_version::{
 };
 use crate::failure::{Failure, json_bytes};
 use crate::reports::{
-    cancel, compare, cover, custom, definitions, evidence, file, kept_definitions, result, run,
+    cancel, compare, cover, custom, definitions, evidence, file, kept_definitions, result, review_sheets, run,
 };
 use crate::route::{RouteEntry, Routes, described};
 use crate::state::AppState;
 use crate::task_status::{list, status, update};
 use crate::{
-    administration, caller, health, history, middleware, notifications, oauth, openapi, saved_searches,
-    scheduled_searches, schedules, search, snapshots,
+    administration, caller, health, history, middleware, notifications, oauth, openapi, reviews,
+    saved_searches, scheduled_searches, schedules, search, snapshots,
 };
 use axum::Router;
 use axum::extract::Request;
@@ -96,6 +96,14 @@ fn routes() -> Routes {
     routes.needs(OWN, described!(schedules::update_schedule));
     routes.needs(OWN, described!(schedules::run_schedule));
     routes.needs(OWN, described!(schedules::delete_schedule));
+    routes.needs(OWN, described!(reviews::create_review));
+    routes.needs(OWN, described!(reviews::list_reviews));
+    routes.needs(OWN, described!(reviews::get_review));
+    routes.needs(OWN, described!(reviews::list_review_items));
+    routes.needs(OWN, described!(reviews::decide_review_items));
+    routes.needs(OWN, described!(reviews::close_review));
+    routes.needs(OWN, described!(review_sheets::get_review_sheets));
+    routes.needs(OWN, described!(review_sheets::read_review_sheet));
     routes.needs(OWN, described!(snapshots::list_sources));
     routes.needs(OWN, described!(snapshots::list_snapshots));
     routes.needs(OWN, described!(administration::explain_link));

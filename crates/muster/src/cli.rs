@@ -6,6 +6,7 @@ mod flowing;
 mod notification;
 mod refresh;
 mod report;
+mod review;
 mod schedule;
 mod service;
 mod source;
@@ -15,6 +16,7 @@ pub use definition::{DefinitionCommand, TrialArgs};
 pub use notification::{NotificationCommand, NotifyArgs};
 pub use refresh::RefreshArgs;
 pub use report::{CompareArgs, ListedState, ReportCommand, RunArgs, WaitArgs};
+pub use review::{ReviewCommand, ReviewCreateArgs, ReviewDecideArgs, ReviewersRule, SheetFormat};
 pub use schedule::{ScheduleAddArgs, ScheduleCommand};
 pub use service::{DoctorArgs, EnvCommand, LoginArgs, McpArgs, Service};
 pub use source::{InitArgs, MirrorArgs, SourceCommand};
@@ -120,6 +122,9 @@ the status is 7. --plan says what would change; --accept-losses publishes it.")]
     /// Run reports and fetch their files, over HTTP
     #[command(subcommand)]
     Report(ReportCommand),
+    /// Access reviews, over HTTP
+    #[command(subcommand)]
+    Review(ReviewCommand),
     /// Reports of one's own
     #[command(subcommand)]
     Definition(DefinitionCommand),

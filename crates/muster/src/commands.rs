@@ -16,6 +16,7 @@ pub mod mcp;
 pub mod notification;
 pub mod refresh;
 pub mod report;
+pub mod review;
 pub mod schedule;
 pub mod search;
 pub mod snapshot;

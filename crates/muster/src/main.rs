@@ -69,6 +69,7 @@ async fn dispatch(cli: Cli) -> Result {
         Command::Source(command) => Box::pin(commands::source::run(command, settings, output)).await,
         Command::Refresh(args) => commands::refresh::run(args, settings, output).await,
         Command::Report(command) => Box::pin(commands::report::run(command, settings, output)).await,
+        Command::Review(command) => Box::pin(commands::review::run(command, output)).await,
         Command::Definition(command) => Box::pin(commands::definition::run(command, settings, output)).await,
         Command::Env(command) => commands::env::run(command, output),
         Command::Login(args) => Box::pin(commands::env::login(args)).await,

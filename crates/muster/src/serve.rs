@@ -406,6 +406,7 @@ fn reports(data: &DataDir, catalogue: Catalogue, engine: Arc<Engine>) -> Reports
         retention: data.store.clone(),
         refreshes: data.store.clone(),
         snapshots: data.store.clone(),
+        reviews: data.store.clone(),
         audit: data.store.clone(),
         queries: Arc::new(SearchLanguage::default()),
         documents: Arc::new(data.searches(Arc::clone(&engine))),
@@ -439,6 +440,13 @@ fn state(
         store: data.store.clone(),
         schedules: schedules.clone(),
     };
+    let review_runs = Arc::new(data.review_runs(engine.clone())?);
+    let reviews = service::Reviews {
+        reports: reports.clone(),
+        store: data.store.clone(),
+        populations: review_runs.clone(),
+        sheets: review_runs,
+    };
     let definitions = service::Definitions {
         reports: reports.clone(),
         store: data.store.clone(),
@@ -456,6 +464,7 @@ fn state(
     };
     Ok(AppState::new(Wiring {
         reports,
+        reviews: Arc::new(reviews),
         definitions: Arc::new(definitions),
         notifications: Arc::new(notifications),
         administration: Arc::new(administration),

@@ -14,7 +14,7 @@ use muster_reports::notify::NotifyPolicy;
 use muster_reports::{Catalogue, Category};
 use muster_runs::{
     Authority, Comparisons, Copies, Histories, PackageParts, Packages, Refreshes, ReportRuns, ResultExpiry,
-    ResultWriting, ScheduledRefreshes, Searches, Snapshots, Sweep,
+    ResultWriting, ReviewRuns, ScheduledRefreshes, Searches, Snapshots, Sweep,
 };
 use std::path::Path;
 use std::sync::Arc;
@@ -81,7 +81,18 @@ impl DataDir {
             clock: Arc::new(SystemClock),
         };
         let definitions = self.kept_definitions(catalogue);
-        Ok(ReportRuns { engine, definitions, snapshots: self.store.clone(), writing })
+        Ok(ReportRuns {
+            engine,
+            definitions,
+            snapshots: self.store.clone(),
+            reviews: self.store.clone(),
+            writing,
+        })
+    }
+
+    /// What reads the population of access reviews, and makes and reads their sheets.
+    pub fn review_runs(&self, engine: Arc<Engine>) -> Result<ReviewRuns> {
+        Ok(ReviewRuns { engine, work_dir: self.work_dir()?, ids: Arc::new(SystemIds) })
     }
 
     /// What searches documents for requests.

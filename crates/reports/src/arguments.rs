@@ -356,6 +356,7 @@ fn check_value(spec: &ArgumentSpec, value: &RawValue) -> Result<Option<ArgumentV
         }
         (
             ArgumentKind::Text
+            | ArgumentKind::Review
             | ArgumentKind::SourceId
             | ArgumentKind::AuthoritativeSourceId
             | ArgumentKind::SourceName,

@@ -1,11 +1,13 @@
 //! Who calls, and the one table of who may do what.
 
 mod auditor;
+mod data_scope;
 
 pub use auditor::{AuditorLimits, Period};
+pub use data_scope::DataScope;
 
 use crate::error::{Error, Result, shown};
-use crate::ids::{ClientId, SourceId, TenantId};
+use crate::ids::{ClientId, TenantId};
 use crate::trace::Trace;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -177,74 +179,6 @@ impl FromStr for Scope {
     }
 }
 
-/// The rows a caller may see. Part of the de-duplication key and of the cover.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum DataScope {
-    /// All rows of the tenant.
-    #[default]
-    Everything,
-    /// Only rows of these sources: their accounts, and the identities that have such an account. None of
-    /// them: no row.
-    Sources(BTreeSet<SourceId>),
-}
-
-impl DataScope {
-    /// Most sources of a scope. A scope is part of a token.
-    pub const SOURCES_MAX: usize = 200;
-
-    /// The scope of these sources; order and repetition say nothing.
-    ///
-    /// # Errors
-    /// `Invalid` when there are too many, or one is not a short text of letters, digits, `-` and `_`.
-    pub fn of_sources<'a>(ids: impl IntoIterator<Item = &'a str>) -> Result<Self> {
-        let mut sources = BTreeSet::new();
-        for id in ids {
-            let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-            if id.is_empty() || id.len() > 64 || !id.chars().all(plain) {
-                return Err(Error::invalid(format!("source id is {id:?}: expected 32 hex digits")));
-            }
-            sources.insert(SourceId::new(id));
-            if sources.len() > Self::SOURCES_MAX {
-                return Err(Error::invalid(format!(
-                    "a data scope has more than {} sources: expected at most that many",
-                    Self::SOURCES_MAX
-                )));
-            }
-        }
-        Ok(Self::Sources(sources))
-    }
-
-    /// Whether rows of this source are in it.
-    pub fn has_source(&self, source: &str) -> bool {
-        match self {
-            Self::Everything => true,
-            Self::Sources(sources) => sources.iter().any(|id| id.as_str() == source),
-        }
-    }
-
-    /// Whether every row of `other` is in it.
-    pub fn covers(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Everything, _) => true,
-            (Self::Sources(_), Self::Everything) => false,
-            (Self::Sources(mine), Self::Sources(theirs)) => theirs.is_subset(mine),
-        }
-    }
-}
-
-impl fmt::Display for DataScope {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Everything => f.write_str("everything"),
-            Self::Sources(sources) => {
-                f.write_str("sources")?;
-                sources.iter().try_for_each(|id| write!(f, " {id}"))
-            }
-        }
-    }
-}
-
 /// The owner of a personal access token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UserIdentity {
@@ -343,6 +277,12 @@ pub enum Operation {
     PinSnapshot,
     /// Clients, the audit trail, and how the installation is.
     ReadAdministration,
+    /// Creating, exporting, importing and closing access reviews.
+    ManageReviews,
+    /// The list of access reviews, one of it, and its items.
+    ReadReviews,
+    /// Deciding items of an access review.
+    DecideReviews,
 }
 
 /// What an operation asks of a caller.
@@ -383,12 +323,15 @@ const TASK_READERS: &[UserLevel] = &[
 /// Levels of which a user needs one to change what reports there are.
 const REPORT_ADMINISTRATORS: &[UserLevel] = &[UserLevel::OrgAdmin, UserLevel::ReportAdmin];
 
+/// Levels of which a user needs one to create, export, import and close access reviews.
+const REVIEW_ADMINISTRATORS: &[UserLevel] = &[UserLevel::OrgAdmin, UserLevel::CertAdmin];
+
 /// Levels of which a user needs one to list what an identity has now: those of the published document.
 const ACCESS_LISTERS: &[UserLevel] = &[UserLevel::OrgAdmin, UserLevel::Helpdesk, UserLevel::ReportAdmin];
 
 impl Operation {
     /// All operations.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 27] = [
         Self::Start,
         Self::ReadResult,
         Self::Download,
@@ -413,6 +356,9 @@ impl Operation {
         Self::CompareSnapshots,
         Self::PinSnapshot,
         Self::ReadAdministration,
+        Self::ManageReviews,
+        Self::ReadReviews,
+        Self::DecideReviews,
     ];
 
     /// Its name in the audit trail.
@@ -442,6 +388,9 @@ impl Operation {
             Self::CompareSnapshots => "compare_snapshots",
             Self::PinSnapshot => "pin_snapshot",
             Self::ReadAdministration => "read_administration",
+            Self::ManageReviews => "manage_reviews",
+            Self::ReadReviews => "read_reviews",
+            Self::DecideReviews => "decide_reviews",
         }
     }
 
@@ -481,6 +430,10 @@ impl Operation {
             Self::PinSnapshot | Self::ReadAdministration => {
                 Rule::of_users(&[Scope::All], &[UserLevel::OrgAdmin])
             }
+            Self::ManageReviews => Rule::of_users(MANAGE, REVIEW_ADMINISTRATORS),
+            // Reviewers are users of any level, who see and decide their own items only.
+            Self::ReadReviews => Rule::of_users(READ, &[]),
+            Self::DecideReviews => Rule::of_users(MANAGE, &[]),
             // What a definition says, everybody who starts the report believes.
             Self::ManageDefinitions => Rule::of_users(MANAGE, REPORT_ADMINISTRATORS),
         }
@@ -515,6 +468,12 @@ impl Caller {
     pub fn administers(&self) -> bool {
         self.user.as_ref().is_some_and(|user| user.levels.contains(&UserLevel::OrgAdmin))
             && self.scope() == DataScope::Everything
+    }
+
+    /// Whether this user administers access reviews, whatever rows they may see.
+    pub fn administers_reviews(&self) -> bool {
+        let levels = self.user.iter().flat_map(|user| &user.levels);
+        levels.into_iter().any(|level| REVIEW_ADMINISTRATORS.contains(level))
     }
 
     /// [`Caller::scope`], where it has rows.

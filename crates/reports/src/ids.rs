@@ -67,6 +67,10 @@ id! {
     SavedSearchId
 }
 id! {
+    /// An access review, 32 lower-case hex digits.
+    ReviewId
+}
+id! {
     /// The id under which a program authenticates at the token endpoint.
     ClientId
 }

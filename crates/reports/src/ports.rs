@@ -5,12 +5,14 @@
 mod definitions;
 mod identity_history;
 mod inspection;
+mod reviews;
 mod schedules;
 mod searching;
 
 pub use definitions::{CustomReports, DefinitionStore};
 pub use identity_history::IdentityHistory;
 pub use inspection::{InstallationFacts, SnapshotInspector};
+pub use reviews::{ReviewPopulations, ReviewSheets, ReviewStore, SheetForm};
 pub use schedules::{NotificationStore, ScheduleStore};
 pub use searching::{DocumentSearcher, QueryLanguage, SavedSearchStore};
 

@@ -5,6 +5,7 @@ mod definitions;
 mod history;
 mod notifications;
 mod result_lives;
+mod reviews;
 mod saved_searches;
 mod scheduled_searches;
 mod schedules;
@@ -17,6 +18,7 @@ pub use administration::{AUDIT_PAGE_MAX, Administration, SeenTrail};
 pub use definitions::{Definitions, added};
 pub use history::EventSpan;
 pub use notifications::{Notifications, not_failed};
+pub use reviews::{Decided, Imported, Reviews, SeenReview, WantedDecision};
 pub use saved_searches::{Execution, SavedSearches};
 pub use scheduled_searches::{ScheduledSearchQuery, SearchSchedule};
 pub use schedules::{ScheduledStart, Schedules};
@@ -34,7 +36,7 @@ use crate::message::Message;
 use crate::notify::{Notify, NotifyPolicy, Wish};
 use crate::ports::{
     AuditTrail, Cancelled, Clock, DocumentSearcher, IdentityHistory, Ids, QueryLanguage, RefreshLog,
-    ResultOrder, ResultRetention, SnapshotCatalogue, TaskStore,
+    ResultOrder, ResultRetention, ReviewStore, SnapshotCatalogue, TaskStore,
 };
 use crate::result_life::ResultPolicy;
 use crate::retention::AsOf;
@@ -91,6 +93,8 @@ pub struct Reports {
     pub refreshes: Arc<dyn RefreshLog>,
     /// Snapshots.
     pub snapshots: Arc<dyn SnapshotCatalogue>,
+    /// Access reviews, which some reports read.
+    pub reviews: Arc<dyn ReviewStore>,
     /// Audit trail.
     pub audit: Arc<dyn AuditTrail>,
     /// The search language.
@@ -185,10 +189,11 @@ impl Reports {
         if unknown == UnknownNames::Refuse {
             find_named_sources(definition, &mut arguments, &snapshot, &scope);
         }
+        let (snapshots, reviews, tenant) = (&*self.snapshots, &*self.reviews, &caller.tenant);
         let begins =
-            series::settle(&*self.snapshots, &caller.tenant, definition, &mut arguments, &snapshot).await?;
-        if let (Some(limits), Some(first)) = (caller.auditor(), begins) {
-            limits.check_snapshot(first.created)?;
+            series::settle(snapshots, reviews, tenant, definition, &mut arguments, &snapshot).await?;
+        if let (Some(limits), Some(begins)) = (caller.auditor(), begins) {
+            limits.check_snapshot(begins)?;
         }
         let now = self.clock.now();
         let mut messages: Vec<_> = note.into_iter().chain(about_names.clone()).collect();

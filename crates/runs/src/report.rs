@@ -25,7 +25,7 @@ use muster_reports::cover::{Cover, CoverColumn, Reconciliation};
 use muster_reports::definition::{CSV_BOM, EXTRA_FORMATS, FORMULA_GUARD, PDF_COLUMNS, SELECTED_FORMATS};
 use muster_reports::error::{Error, Result};
 use muster_reports::message::Message;
-use muster_reports::ports::{Clock, ProgressCell, ReportRunner, RunOutcome, SnapshotCatalogue};
+use muster_reports::ports::{Clock, ProgressCell, ReportRunner, ReviewStore, RunOutcome, SnapshotCatalogue};
 use muster_reports::retention::AsOf;
 use muster_reports::series::{self, Series};
 use muster_reports::task::{Claim, TaskResult};
@@ -47,6 +47,8 @@ pub struct ReportRuns {
     pub definitions: KeptDefinitions,
     /// Where the snapshot of a task is found.
     pub snapshots: Arc<dyn SnapshotCatalogue>,
+    /// Where the access review of a report is found.
+    pub reviews: Arc<dyn ReviewStore>,
     /// How their results are written.
     pub writing: ResultWriting,
 }
@@ -93,8 +95,9 @@ impl ReportRunner for ReportRuns {
             .await?
             .ok_or_else(|| Error::not_found(format!("snapshot {} is not there any more", task.snapshot)))?
             .readable()?;
+        let (snapshots, reviews, tenant) = (&*self.snapshots, &*self.reviews, &task.tenant);
         let series =
-            series::read(&*self.snapshots, &task.tenant, &definition, &task.arguments, &manifest).await?;
+            series::read(snapshots, reviews, tenant, &definition, &task.arguments, &manifest).await?;
         let prepared = plan::prepare(&self.engine, &manifest, &series, &definition, task).await?;
         let run = ReportRun { claim, definition: &definition, manifest: &manifest, series: &series, started };
         self.writing.publish(&run, prepared, progress).await

@@ -28,6 +28,7 @@ mod refreshes;
 mod registry;
 mod relay;
 mod results;
+mod reviews;
 mod rows;
 mod saved_searches;
 mod schedules;

@@ -23,6 +23,7 @@ mod error;
 mod history;
 mod notification;
 mod report;
+mod review;
 mod saved_search;
 mod schedule;
 mod search;
@@ -70,6 +71,10 @@ pub use notification::{NotificationDescription, NotifyDetails};
 pub use report::{
     Hold, ListedResult, ReportDetails, ReportResults, TaskResultDetails, TaskResultDetailsMessagesInner,
     TaskResultDetailsReturnsInner,
+};
+pub use review::{
+    ListedReviewerDetails, NewReviewDetails, RefusedSheetRow, ReviewDecisionDetails, ReviewDecisions,
+    ReviewDescription, ReviewItemDescription, ReviewOutcome, ReviewProgress,
 };
 pub use saved_search::{
     Column, IdentityReference, NewSavedSearch, NewScheduledSearch, SavedSearch, Schedule, ScheduledSearch,

@@ -151,6 +151,7 @@ impl World {
             retention: store.clone(),
             refreshes: store.clone(),
             snapshots: store.clone(),
+            reviews: store.clone(),
             audit: store.clone(),
             queries: Arc::new(AnyQuery),
             documents: maker.clone(),

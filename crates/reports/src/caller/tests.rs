@@ -136,12 +136,17 @@ fn rights_are_the_published_ones() {
                 | Operation::ExplainLink => {
                     matches!(scope, Scope::All | Scope::SearchRead)
                 }
-                Operation::ReadResult | Operation::Download | Operation::ReadSchedules => {
+                Operation::ReadResult
+                | Operation::Download
+                | Operation::ReadSchedules
+                | Operation::ReadReviews => {
                     matches!(scope, Scope::All | Scope::ReportManage | Scope::ReportRead)
                 }
                 Operation::Start
                 | Operation::Cancel
                 | Operation::ManageSchedules
+                | Operation::ManageReviews
+                | Operation::DecideReviews
                 | Operation::ManageDefinitions => {
                     matches!(scope, Scope::All | Scope::ReportManage)
                 }
@@ -171,6 +176,9 @@ fn rights_are_the_published_ones() {
                     | Operation::ReadScheduledSearches
                     | Operation::ManageScheduledSearches
                     | Operation::ManageDefinitions
+                    | Operation::ManageReviews
+                    | Operation::ReadReviews
+                    | Operation::DecideReviews
                     | Operation::PinSnapshot
                     | Operation::ReadAdministration
             );
@@ -191,6 +199,8 @@ fn rights_are_the_published_ones() {
                     | Operation::ManageSavedSearches
                     | Operation::ReadScheduledSearches
                     | Operation::CountSearch
+                    | Operation::ReadReviews
+                    | Operation::DecideReviews
                     | Operation::ReadCaller => true,
                     Operation::ReadTasks | Operation::ReadHistory | Operation::CompareSnapshots => {
                         level != UserLevel::User
@@ -198,6 +208,7 @@ fn rights_are_the_published_ones() {
                     Operation::ManageDefinitions => {
                         matches!(level, UserLevel::OrgAdmin | UserLevel::ReportAdmin)
                     }
+                    Operation::ManageReviews => matches!(level, UserLevel::OrgAdmin | UserLevel::CertAdmin),
                     Operation::PinSnapshot | Operation::ReadAdministration => level == UserLevel::OrgAdmin,
                     Operation::ListAccess => {
                         matches!(level, UserLevel::OrgAdmin | UserLevel::Helpdesk | UserLevel::ReportAdmin)
