@@ -8,6 +8,7 @@ mod refresh;
 mod report;
 mod review;
 mod schedule;
+mod search;
 mod service;
 mod source;
 
@@ -18,6 +19,7 @@ pub use refresh::RefreshArgs;
 pub use report::{CompareArgs, ListedState, ReportCommand, RunArgs, WaitArgs};
 pub use review::{ReviewCommand, ReviewCreateArgs, ReviewDecideArgs, ReviewersRule, SheetFormat};
 pub use schedule::{ScheduleAddArgs, ScheduleCommand};
+pub use search::SearchCommand;
 pub use service::{DoctorArgs, EnvCommand, LoginArgs, McpArgs, Service};
 pub use source::{InitArgs, MirrorArgs, SourceCommand};
 
@@ -122,12 +124,12 @@ the status is 7. --plan says what would change; --accept-losses publishes it.")]
     /// Run reports and fetch their files, over HTTP
     #[command(subcommand)]
     Report(ReportCommand),
-    /// Access reviews, over HTTP
-    #[command(subcommand)]
-    Review(ReviewCommand),
     /// Reports of one's own
     #[command(subcommand)]
     Definition(DefinitionCommand),
+    /// Access reviews, over HTTP
+    #[command(subcommand)]
+    Review(ReviewCommand),
     /// Services that reports are run on, kept under names
     #[command(subcommand)]
     Env(EnvCommand),
@@ -355,23 +357,6 @@ pub enum ClientKind {
 /// A user level, in any case.
 fn level(text: &str) -> Result<UserLevel, String> {
     text.to_ascii_uppercase().parse()
-}
-
-/// `search`
-#[derive(Debug, Subcommand)]
-pub enum SearchCommand {
-    /// Explain a query: its tree, its fields, and what a scan is told
-    #[command(after_help = "\
-Examples:
-  muster search check 'name:a* AND attributes.city:London'
-  muster search check '@accounts(source.name:\"Active Directory\" AND disabled:true)'
-
-Nothing is searched: a query is read as the service would read it now.")]
-    Check {
-        /// The query
-        #[arg(allow_hyphen_values = true)]
-        query: String,
-    },
 }
 
 /// `keys`

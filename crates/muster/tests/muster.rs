@@ -19,6 +19,8 @@ mod mirror;
 mod plan;
 #[path = "muster/reports.rs"]
 mod reports;
+#[path = "muster/reviews.rs"]
+mod reviews;
 /// The emulator that the readers' tests have.
 #[expect(dead_code, reason = "what only those tests ask for")]
 #[path = "../../sources/tests/sources/servers/tenant.rs"]
@@ -402,6 +404,8 @@ fn kinds_are_listed_with_their_arguments() {
             "PASSWORD_AGE",
             "PRIVILEGED_ACCESS",
             "REFUSED_RECORDS",
+            "REVIEW_DECISIONS",
+            "REVIEW_REVOKES",
             "SEARCH_EXPORT",
             "SOD_VIOLATIONS",
             "SOURCE_FRESHNESS",

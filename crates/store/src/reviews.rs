@@ -10,9 +10,7 @@ use muster_reports::audit::AuditEvent;
 use muster_reports::error::{Error, Result};
 use muster_reports::ids::{ReviewId, SnapshotId, TenantId};
 use muster_reports::ports::ReviewStore;
-use muster_reports::review::{
-    Closing, Decision, FrozenAccess, REVIEWS_MAX, Review, ReviewItem, Reviewer,
-};
+use muster_reports::review::{Closing, Decision, FrozenAccess, REVIEWS_MAX, Review, ReviewItem, Reviewer};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -257,7 +257,7 @@ const FACTS: &str = "SELECT s.id, s.created, s.pin,
             ON t.tenant = b.tenant AND t.arguments LIKE '%\"' || b.id || '\"%'
             WHERE b.tenant = $1 AND b.expired IS NULL AND t.state IN ('pending', 'running')), FALSE)
          OR coalesce(s.created >= (SELECT min(r.frozen_at) FROM reviews r JOIN tasks t
-            ON t.tenant = r.tenant AND t.arguments LIKE '%"' || r.id || '"%'
+            ON t.tenant = r.tenant AND t.arguments LIKE '%\"' || r.id || '\"%'
             WHERE r.tenant = $1 AND t.state IN ('pending', 'running')), FALSE)) AS needed
     FROM snapshots s WHERE s.tenant = $1 AND s.expired IS NULL ORDER BY s.seq DESC";
 

@@ -265,15 +265,27 @@ impl Installation {
         arguments: &[(&str, RawValue)],
         scope: &DataScope,
     ) -> Ran {
+        let series = Series { earlier: earlier.to_vec(), ..Series::default() };
+        self.report_series(manifest, &series, kind, arguments, scope)
+    }
+
+    /// The same over the period and the access review of a series.
+    pub fn report_series(
+        &self,
+        manifest: &SnapshotManifest,
+        series: &Series,
+        kind: &str,
+        arguments: &[(&str, RawValue)],
+        scope: &DataScope,
+    ) -> Ran {
         let catalogue = Catalogue::built_in();
         let definition = catalogue.get(&ReportId::new(kind)).unwrap();
         let raw: RawArguments = arguments.iter().map(|(n, v)| ((*n).to_owned(), v.clone())).collect();
         let arguments = Arguments::check(&definition.arguments, &raw).unwrap();
-        let series = Series { earlier: earlier.to_vec(), ..Series::default() };
         block_on(async {
             let plan = self
                 .engine
-                .prepare_over(manifest, &series, &definition, &arguments, scope)
+                .prepare_over(manifest, series, &definition, &arguments, scope)
                 .await
                 .unwrap_or_else(|e| panic!("{}", error_chain(&e)));
             let reconciliation = plan.reconcile().await.unwrap_or_else(|e| panic!("{}", error_chain(&e)));

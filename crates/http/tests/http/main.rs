@@ -23,6 +23,7 @@ mod matrix;
 mod notifications;
 mod openapi;
 mod retention;
+mod reviews;
 mod rights;
 mod saved_searches;
 mod scheduled_searches;

@@ -50,6 +50,11 @@ forget  sp:scopes:all,sp:report:manage                ORG_ADMIN,REPORT_ADMIN no
 text    sp:scopes:all,sp:report:manage,sp:report:read any,AUDITOR yes
 explain sp:scopes:all,sp:search:read                  ORG_ADMIN,CERT_ADMIN,REPORT_ADMIN,ROLE_ADMIN,ROLE_SUBADMIN,SOURCE_ADMIN,SOURCE_SUBADMIN yes
 differ  sp:scopes:all,idn:identity-history:read,idn:identity-history:manage ORG_ADMIN,HELPDESK,CERT_ADMIN,REPORT_ADMIN,ROLE_ADMIN,ROLE_SUBADMIN,SOURCE_ADMIN,SOURCE_SUBADMIN yes
+convene sp:scopes:all,sp:report:manage                ORG_ADMIN,CERT_ADMIN no
+govern  sp:scopes:all,sp:report:manage                ORG_ADMIN,CERT_ADMIN no
+reviews sp:scopes:all,sp:report:manage,sp:report:read any no
+review  sp:scopes:all,sp:report:manage,sp:report:read any no
+decide  sp:scopes:all,sp:report:manage                any no
 pin     sp:scopes:all                                 ORG_ADMIN no
 look    sp:scopes:all                                 ORG_ADMIN no
 caller  sp:scopes:all,sp:report:manage,sp:report:read,sp:search:read,idn:task-management:write,idn:task-management:read,sp:saved-search:manage,sp:saved-search:read,sp:scheduled-search:manage,idn:identity-history:manage,idn:identity-history:read any,AUDITOR yes
@@ -153,6 +158,12 @@ fn operation(route: &RouteEntry) -> &'static str {
         ("GET", None, "/muster/v1/schedules/{id}") => "schedule",
         ("PATCH" | "DELETE", None, "/muster/v1/schedules/{id}") => "change",
         ("POST", None, "/muster/v1/schedules/{id}/run") => "change",
+        ("POST", None, "/muster/v1/reviews") => "convene",
+        ("GET", None, "/muster/v1/reviews") => "reviews",
+        ("GET", None, "/muster/v1/reviews/{id}" | "/muster/v1/reviews/{id}/items") => "review",
+        ("POST", None, "/muster/v1/reviews/{id}/decisions") => "decide",
+        ("POST", None, "/muster/v1/reviews/{id}/close") => "govern",
+        ("GET" | "POST", None, "/muster/v1/reviews/{id}/sheets") => "govern",
         // The rights of notifications are those of schedules.
         ("GET", None, "/muster/v1/notifications") => "schedules",
         ("POST", None, "/muster/v1/notifications/{id}/retry") => "change",
@@ -287,6 +298,9 @@ async fn ask(world: &World, route: &RouteEntry, id: &str, caller: &Caller) -> An
         // A blank name: nothing is made.
         "plan" => r#"{"name":" ","reportId":"IDENTITIES","schedule":{"cron":"0 6 * * *"}}"#,
         "change" => r#"{"paused":true}"#,
+        // A blank name: nothing is made.
+        "convene" => r#"{"name":" ","reviewers":"MANAGER"}"#,
+        "decide" => r#"{"decisions":[{"item":1,"decision":"KEEP"}]}"#,
         "pin" => r#"{"reason":"year end"}"#,
         "clear" => r#"[{"op":"replace","path":"/completionStatus","value":"TERMINATED"}]"#,
         _ => "",
@@ -345,9 +359,10 @@ async fn everybody_may_do_what_the_table_says_and_nothing_else() {
                             }
                         }
                         "count" => 204,
-                        "plan" | "keep" | "appoint" | "invent" => 400,
+                        "plan" | "keep" | "appoint" | "invent" | "convene" => 400,
                         "document" | "schedule" | "change" | "keptone" | "keepone" | "execute"
-                        | "agendaone" | "appointone" | "history" | "access" | "text" | "forget" => 404,
+                        | "agendaone" | "appointone" | "history" | "access" | "text" | "forget"
+                        | "review" | "decide" | "govern" => 404,
                         "file" | "package" | "compare" | "cover" | "one" => {
                             if ours {
                                 200
@@ -372,8 +387,8 @@ async fn everybody_may_do_what_the_table_says_and_nothing_else() {
         }
     }
     // 5 prefixes × 5 operations on reports, 5 × 4 on searches, 5 × 6 on saved and 5 × 7 on scheduled searches, 6 × 4 on
-    // tasks, 4 × 11 on the history of identities, and 31 of our own; 12 levels or kinds, 13 sets of scopes, 2 tenants.
-    assert_eq!(asked, 209 * 12 * 13 * 2);
+    // tasks, 4 × 11 on the history of identities, and 39 of our own; 12 levels or kinds, 13 sets of scopes, 2 tenants.
+    assert_eq!(asked, 217 * 12 * 13 * 2);
     // By hand, callers × sets of scopes × tenants for each route. An application is one of the callers, if it may.
     let expected = [
         // Start, and making and changing a schedule or a notification.
@@ -407,6 +422,10 @@ async fn everybody_may_do_what_the_table_says_and_nothing_else() {
         // Why an account is linked, and what differs between snapshots.
         8 * 2 * 2,
         9 * 3 * 2,
+        // Creating, exporting, importing and closing reviews; reading them; deciding.
+        2 * 3 * 2 * 4,
+        10 * 4 * 2 * 3,
+        10 * 3 * 2,
         // Pins, clients, the audit trail, the installation.
         2 * 5,
         // Who one is.
@@ -471,7 +490,7 @@ async fn what_one_may_not_see_answers_as_what_is_not_there() {
             }
         }
         // 5 prefixes × 5 operations on reports and searches, 4 on saved and 5 on scheduled searches, 6 × 2 on tasks, 4 × 10 on
-        // the history of identities, and 14 of our own.
-        assert_eq!(compared, (5 * (5 + 4 + 5) + 6 * 2 + 4 * 10 + 14) * 3 * 2);
+        // the history of identities, and 20 of our own.
+        assert_eq!(compared, (5 * (5 + 4 + 5) + 6 * 2 + 4 * 10 + 20) * 3 * 2);
     }
 }

@@ -1,8 +1,10 @@
 //! A whole service over the fakes of the test kit, and plain ways to ask it.
 
 mod fakes;
+mod reviewed;
 
 pub use fakes::*;
+use reviewed::Reviewed;
 
 use axum::Router;
 use axum::body::Body;
@@ -33,7 +35,7 @@ use muster_reports::ports::{
 use muster_reports::schedule::time_zone;
 use muster_reports::search::{DocumentPage, DocumentSearch, FoundDocument, FoundPage};
 use muster_reports::service::{
-    Administration, Definitions, Download, Limits, Notifications, SavedSearches, Schedules,
+    Administration, Definitions, Download, Limits, Notifications, Reviews, SavedSearches, Schedules,
 };
 use muster_reports::snapshot::SnapshotManifest;
 use muster_reports::task::{AttemptEnd, PublishedFile, Task, TaskResult};
@@ -175,11 +177,19 @@ impl World {
             store: store.clone(),
             custom: Arc::new(AnyDefinition { store: store.clone(), catalogue: reports.catalogue.clone() }),
         };
+        let reviewed = Arc::new(Reviewed::default());
+        let reviews = Reviews {
+            reports: reports.clone(),
+            store: store.clone(),
+            populations: reviewed.clone(),
+            sheets: reviewed,
+        };
         let notifications = Notifications { reports: reports.clone(), store: store.clone() };
         let state = AppState::new(Wiring {
             reports: reports.clone(),
             schedules,
             saved_searches: Arc::new(saved_searches),
+            reviews: Arc::new(reviews),
             definitions: Arc::new(definitions),
             notifications: Arc::new(notifications),
             administration: Arc::new(Administration {
