@@ -6,6 +6,7 @@ use crate::cancellation::RunGuard;
 use crate::error::{EngineError, Result};
 use crate::functions::strings;
 use crate::kept_plans::Shape;
+use crate::opaque::Opaque;
 use crate::order::{Ordered, SortKey};
 use crate::rows::ReportRows;
 use crate::session::Engine;
@@ -56,10 +57,10 @@ pub struct ChartNumber {
 /// A report that is ready to run. Dropping it ends its rows and counts.
 pub struct ReportPlan {
     engine: Arc<Engine>,
-    queries: Arc<Queries>,
+    queries: Opaque<Queries>,
     definition: ReportDefinition,
     columns: Vec<OutputColumn>,
-    rows: Ordered,
+    rows: Opaque<Ordered>,
     _running: RunGuard,
 }
 
@@ -110,10 +111,10 @@ impl Engine {
             let rows = rows.await.map_err(|error| explained(error, manifest, definition, &lacking))?;
             Ok(ReportPlan {
                 engine: Arc::clone(self),
-                queries: Arc::new(queries),
+                queries: Opaque::new(queries),
                 definition: definition.clone(),
                 columns,
-                rows,
+                rows: Opaque::new(rows),
                 _running: running,
             })
         })
@@ -137,7 +138,7 @@ impl ReportPlan {
     /// # Errors
     /// When the engine has stopped.
     pub fn start(&self) -> Result<ReportRows> {
-        let rows = self.rows.clone();
+        let rows = Ordered::clone(&self.rows);
         let schema = rows.schema();
         let as_it_is = Box::new(|batch| Ok(vec![batch]));
         ReportRows::start(&self.engine, self.definition.id.as_str(), schema, vec![(rows, as_it_is)])
@@ -194,7 +195,7 @@ impl ReportPlan {
 
     /// The rows of a query. It is planned on the engine's threads, too, so that several queries are planned side by side.
     async fn collect(&self, step: &str, sql: &str) -> Result<Vec<RecordBatch>> {
-        let (queries, step, sql) = (Arc::clone(&self.queries), step.to_owned(), sql.to_owned());
+        let (queries, step, sql) = (self.queries.clone(), step.to_owned(), sql.to_owned());
         self.engine.run(async move { queries.collect(&step, &sql).await }).await
     }
 }
