@@ -29,7 +29,7 @@ const DUE_DAYS: u32 = 14;
 /// Most decisions of a request.
 const DECISIONS_MAX: usize = 10_000;
 /// Items of a page, if a request says nothing, and at most.
-const PAGE: (usize, usize) = (250, 1_000);
+const PAGE: (u32, u32) = (250, 1_000);
 
 fn progress(progress: &ReviewerProgress) -> ReviewProgress {
     let reviewer = progress.reviewer.as_ref();
@@ -156,7 +156,7 @@ fn listed(value: &Value, at: usize) -> Result<ListedReviewer, Failure> {
     let place = format!("list, item {at}: ");
     let line = member(value, place.trim_end_matches(": "))?;
     check_members(line, &["source", "entitlement", "identity", "reviewer"])?;
-    let given = |name: &str| Ok(text(line, &place, name)?.filter(|text| !text.is_empty()));
+    let given = |name: &str| Ok::<_, Failure>(text(line, &place, name)?.filter(|text| !text.is_empty()));
     Ok(ListedReviewer {
         source: given("source")?,
         entitlement: given("entitlement")?,
@@ -259,7 +259,7 @@ pub(crate) struct WantedItems {
     reviewer: Option<String>,
     undecided: bool,
     after: u32,
-    limit: usize,
+    limit: u32,
 }
 
 impl Input for WantedItems {
@@ -273,7 +273,7 @@ impl Input for WantedItems {
                 .map_err(|_| Failure::invalid(format!("{name} is {}: expected a whole number", shown(text)))),
         };
         let (usual, most) = PAGE;
-        let limit = whole("limit", usual as u32)? as usize;
+        let limit = whole("limit", usual)?;
         if !(1..=most).contains(&limit) {
             return Err(Failure::invalid(format!("limit is {limit}: expected 1 to {most}")));
         }
@@ -314,7 +314,8 @@ pub(crate) async fn create_review(
 
 /// List the access reviews
 ///
-/// The reviews that the caller manages or has items of, the last created first.
+/// Of the last 100 reviews, those that the caller manages or has items of, the last created first. One that was closed has no
+/// numbers by reviewer, if the caller manages it.
 #[utoipa::path(
     get,
     path = "/muster/v1/reviews",
@@ -380,7 +381,7 @@ pub(crate) async fn list_review_items(
             && wanted.reviewer.as_deref().is_none_or(|name| of == Some(name))
             && !(wanted.undecided && item.decision.is_some())
     };
-    let page = items.iter().filter(is_wanted).take(wanted.limit);
+    let page = items.iter().filter(is_wanted).take(wanted.limit as usize);
     Ok(json(StatusCode::OK, &page.map(item).collect::<Vec<_>>()))
 }
 

@@ -12,7 +12,6 @@ use crate::trace::Trace;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
-use std::fmt;
 use std::str::FromStr;
 
 /// Two kinds of credential (docs/contract.md, access tokens).

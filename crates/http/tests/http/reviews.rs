@@ -17,8 +17,13 @@ async fn ask(world: &World, caller: &Caller, line: &str, body: &Value) -> Answer
 
 /// A user of the test's people (`crates/http/tests/http/world/reviewed.rs`), whose identity is `id-` and the name.
 async fn user(world: &World, name: &str, level: UserLevel) -> Caller {
+    user_in(world, name, level, DataScope::Everything).await
+}
+
+/// As [`user`], for somebody who sees these rows.
+async fn user_in(world: &World, name: &str, level: UserLevel, data_scope: DataScope) -> Caller {
     let user = UserIdentity { id: format!("id-{name}"), name: name.into(), levels: vec![level], audit: None };
-    let caller = Caller { user: Some(user), ..user_as(&format!("client-of-{name}")) };
+    let caller = Caller { user: Some(user), data_scope, ..user_as(&format!("reviewing-{name}")) };
     world.credential(caller.clone(), true).await;
     caller
 }
@@ -144,7 +149,7 @@ async fn sheets_are_given_and_read_and_recorded() {
     assert_eq!(downloads(), 0, "a HEAD gives nothing");
     let archive = ask(&world, &root, &format!("GET {sheets}?format=CSV&reviewer=bob"), &Value::Null).await;
     assert_eq!((archive.status.as_u16(), archive.text().as_str()), (200, "csv of items 1 2\n"));
-    assert_eq!(archive.header("content-disposition"), format!("attachment; filename=\"review-{id}.zip\""));
+    assert_eq!(archive.header("content-disposition"), format!("attachment;filename=\"review-{id}.zip\""));
     let recorded = world.store.recorded(AuditOperation::Download);
     assert!(recorded[0].details.starts_with(&format!("sheets of access review {id} as CSV, sha-256 ")));
     for (more, cause) in [
@@ -200,8 +205,7 @@ async fn what_one_may_not_see_is_not_there() {
     let ada = user(&world, "ada", UserLevel::User).await;
     // May manage reviews, and not see the rows of this one.
     let narrow = DataScope::of_sources(["2c9180897e7742b2017e781782f70500"]).unwrap();
-    let narrow = Caller { data_scope: narrow, ..user(&world, "narrow", UserLevel::OrgAdmin).await };
-    world.credential(narrow.clone(), true).await;
+    let narrow = user_in(&world, "narrow", UserLevel::OrgAdmin, narrow).await;
     for caller in [&ada, &narrow] {
         for line in ["GET /muster/v1/reviews/ID", "GET /muster/v1/reviews/ID/items"] {
             let line = line.replace("ID", &id);
@@ -218,10 +222,8 @@ async fn what_one_may_not_see_is_not_there() {
         assert_eq!(ask(&world, &ada, &line, &Value::Null).await.status, 403, "{line}");
     }
     // A reviewer whose rows are limited sees none of the others.
-    let bob = user(&world, "bob", UserLevel::User).await;
-    let bob =
-        Caller { data_scope: DataScope::of_sources(["2c9180897e7742b2017e781782f70500"]).unwrap(), ..bob };
-    world.credential(bob.clone(), true).await;
+    let other = DataScope::of_sources(["2c9180897e7742b2017e781782f70500"]).unwrap();
+    let bob = user_in(&world, "bob", UserLevel::User, other).await;
     assert_eq!(ask(&world, &bob, &format!("GET {ALL}/{id}"), &Value::Null).await.status, 404);
 }
 

@@ -95,7 +95,9 @@ pub async fn audit_trail_contract(make: impl AsyncFn() -> Arc<dyn AuditTrail>) {
             | AuditOperation::NotificationFailed
             | AuditOperation::Resealed
             | AuditOperation::BackupTaken
-            | AuditOperation::Restored => None,
+            | AuditOperation::Restored
+            | AuditOperation::ReviewChanged
+            | AuditOperation::ReviewDecided => None,
         };
         store.record(&event).await.expect("it is recorded");
         expected.push(event);
