@@ -5,9 +5,15 @@
 
   const seconds = { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false };
 
-  // Adds the browser's time after a time in UTC.
+  // Adds the browser's time after a time in UTC. A live update may give an element another time and leave what was added to
+  // it, so the time that an addition is of is kept with it.
   function addLocalTimes(root) {
-    for (const time of root.querySelectorAll("time[datetime]:not([data-local])")) {
+    for (const time of root.querySelectorAll("time[datetime]")) {
+      const added = time.querySelector(".local");
+      if (added !== null && time.dataset.local === time.dateTime) {
+        continue;
+      }
+      time.replaceChildren(time.firstElementChild ?? time.textContent);
       const at = new Date(time.dateTime);
       if (Number.isNaN(at.getTime()) || at.getTimezoneOffset() === 0) {
         continue;
@@ -17,7 +23,7 @@
       const local = document.createElement("span");
       local.className = "local";
       local.textContent = `${at.toLocaleString(undefined, { ...day, ...seconds })} local`;
-      time.dataset.local = "";
+      time.dataset.local = time.dateTime;
       // The space is outside of what does not break, so that a narrow page can put the local time on its own line.
       time.append(" ", local);
     }

@@ -6,10 +6,11 @@ use crate::cancellation::RunGuard;
 use crate::error::{EngineError, Result};
 use crate::functions::strings;
 use crate::kept_plans::Shape;
+use crate::opaque::Opaque;
 use crate::order::{Ordered, SortKey};
 use crate::rows::ReportRows;
 use crate::session::Engine;
-use crate::{read_only_sql, scope, series};
+use crate::{policies, read_only_sql, scope, series};
 use chrono::{DateTime, Utc};
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use datafusion::arrow::compute::cast;
@@ -55,10 +56,10 @@ pub struct ChartNumber {
 /// A report that is ready to run. Dropping it ends its rows and counts.
 pub struct ReportPlan {
     engine: Arc<Engine>,
-    queries: Arc<Queries>,
+    queries: Opaque<Queries>,
     definition: ReportDefinition,
     columns: Vec<OutputColumn>,
-    rows: Ordered,
+    rows: Opaque<Ordered>,
     _running: RunGuard,
 }
 
@@ -97,21 +98,25 @@ impl Engine {
             let shown = scope::tables(self, manifest, scope, &own).await?;
             let series = series::tables(self, manifest, earlier, scope, &named).await?;
             let version = |table: &'static str| Some((table, *manifest.versions.get(table)?));
-            let is_kept = matches!(scope, DataScope::Everything) && definition.snapshot_argument().is_none();
+            let signal = running.signal();
+            let found = policies::tables(self, manifest, scope, definition, arguments, &signal).await?;
+            let is_kept = matches!(scope, DataScope::Everything)
+                && definition.snapshot_argument().is_none()
+                && !found.are_searched();
             let whole = is_kept.then(|| own.iter().copied().filter_map(version).collect());
             let lacking = [shown.lacking(), series.lacking().to_vec()];
             let parameters = parameters(manifest.created, definition, arguments);
-            let queries = Queries::new(self, running.signal(), (shown, series), whole, parameters);
+            let queries = Queries::new(self, signal, (shown, series, found), whole, parameters);
             let attributes = attribute_columns(manifest, definition, arguments)?;
             let columns = output_columns(definition, &attributes);
             let rows = rows(&queries, definition, &columns, &attributes);
             let rows = rows.await.map_err(|error| explained(error, manifest, definition, &lacking))?;
             Ok(ReportPlan {
                 engine: Arc::clone(self),
-                queries: Arc::new(queries),
+                queries: Opaque::new(queries),
                 definition: definition.clone(),
                 columns,
-                rows,
+                rows: Opaque::new(rows),
                 _running: running,
             })
         })
@@ -135,7 +140,7 @@ impl ReportPlan {
     /// # Errors
     /// When the engine has stopped.
     pub fn start(&self) -> Result<ReportRows> {
-        let rows = self.rows.clone();
+        let rows = Ordered::clone(&self.rows);
         let schema = rows.schema();
         let as_it_is = Box::new(|batch| Ok(vec![batch]));
         ReportRows::start(&self.engine, self.definition.id.as_str(), schema, vec![(rows, as_it_is)])
@@ -192,7 +197,7 @@ impl ReportPlan {
 
     /// The rows of a query. It is planned on the engine's threads, too, so that several queries are planned side by side.
     async fn collect(&self, step: &str, sql: &str) -> Result<Vec<RecordBatch>> {
-        let (queries, step, sql) = (Arc::clone(&self.queries), step.to_owned(), sql.to_owned());
+        let (queries, step, sql) = (self.queries.clone(), step.to_owned(), sql.to_owned());
         self.engine.run(async move { queries.collect(&step, &sql).await }).await
     }
 }

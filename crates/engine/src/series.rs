@@ -60,7 +60,8 @@ impl SeriesTables {
     }
 }
 
-fn add_schema(context: &SessionContext, schema: &str) -> Result<()> {
+/// Makes an empty schema in the catalog of a session.
+pub(crate) fn add_schema(context: &SessionContext, schema: &str) -> Result<()> {
     let failed = |e| EngineError::plan(schema, e);
     let catalog = context.state().config_options().catalog.default_catalog.clone();
     let catalog = context

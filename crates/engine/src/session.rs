@@ -8,6 +8,7 @@ use crate::digests::files::KnownFiles;
 use crate::error::{EngineError, Result};
 use crate::in_order::InOrder;
 use crate::kept_plans::KeptPlans;
+use crate::opaque::Opaque;
 use crate::plan_limits::PlanLimits;
 use crate::stored_table::StoredTable;
 use crate::{functions, tables};
@@ -84,7 +85,7 @@ pub struct Engine {
     /// Known state of the files of tables.
     known: Arc<KnownFiles>,
     /// Plans of earlier runs.
-    plans: KeptPlans,
+    plans: Opaque<KeptPlans>,
 }
 
 /// Opened tables by name and version.
@@ -145,7 +146,7 @@ impl Engine {
             runtime: Some(runtime),
             providers: Mutex::default(),
             known: Arc::default(),
-            plans: KeptPlans::default(),
+            plans: Opaque::new(KeptPlans::default()),
         })
     }
 

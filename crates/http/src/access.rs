@@ -66,6 +66,14 @@ rights! {
     ReadScheduledSearches;
     /// The right to make, change and remove scheduled searches.
     ManageScheduledSearches;
+    /// The right to see policies for separation of duties.
+    ReadSodPolicies;
+    /// The right to keep, change and remove policies for separation of duties.
+    ManageSodPolicies;
+    /// The right to see reports of violations of policies.
+    ReadSodViolations;
+    /// The right to run reports of violations of policies.
+    RunSodViolations;
     /// The right to check, add and remove definitions of reports.
     ManageDefinitions;
     /// The right to be told who one is.

@@ -29,6 +29,7 @@ pub mod fuzzing;
 mod health;
 mod history;
 mod input;
+mod json_patch;
 
 mod middleware;
 mod notifications;
@@ -49,6 +50,8 @@ mod search_answers;
 mod settings;
 mod sign_ins;
 mod snapshots;
+mod sod_policies;
+mod sod_violations;
 mod state;
 mod task_json;
 mod task_status;

@@ -13,5 +13,5 @@ pub(crate) mod run;
 
 pub(crate) mod conditional;
 pub(crate) mod disposition;
-mod file_answer;
-mod stream;
+pub(crate) mod file_answer;
+pub(crate) mod stream;

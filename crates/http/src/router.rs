@@ -1,7 +1,8 @@
 //! Every route, a line each.
 
 use crate::api_version::{
-    ApiVersion, HISTORY, REPORTS, SAVED_SEARCHES, SCHEDULED_SEARCHES, SEARCH, TASK_STATUS,
+    ApiVersion, HISTORY, REPORTS, SAVED_SEARCHES, SCHEDULED_SEARCHES, SEARCH, SOD_POLICIES,
+    SOD_VIOLATION_REPORT, TASK_STATUS,
 };
 use crate::failure::{Failure, json_bytes};
 use crate::reports::{
@@ -12,7 +13,7 @@ use crate::state::AppState;
 use crate::task_status::{list, status, update};
 use crate::{
     administration, caller, health, history, middleware, notifications, oauth, openapi, saved_searches,
-    scheduled_searches, schedules, search, snapshots,
+    scheduled_searches, schedules, search, snapshots, sod_policies, sod_violations,
 };
 use axum::Router;
 use axum::extract::Request;
@@ -57,6 +58,24 @@ fn routes() -> Routes {
         routes.needs(published, described!(scheduled_searches::delete_scheduled_search));
         routes.needs(published, described!(scheduled_searches::unsubscribe_scheduled_search));
     }
+    for published in SOD_POLICIES {
+        routes.needs(published, described!(sod_policies::create_policy));
+        routes.needs(published, described!(sod_policies::list_policies));
+        routes.needs(published, described!(sod_policies::get_policy));
+        routes.needs(published, described!(sod_policies::put_policy));
+        routes.needs(published, described!(sod_policies::patch_policy));
+        routes.needs(published, described!(sod_policies::delete_policy));
+        routes.needs(published, described!(sod_violations::evaluate_policy));
+        routes.needs(published, described!(sod_violations::run_report));
+        routes.needs(published, described!(sod_violations::get_last_report));
+        routes.needs(published, described!(sod_violations::get_report_status));
+    }
+    for published in SOD_VIOLATION_REPORT {
+        routes.needs(published, described!(sod_violations::run_report_of_several));
+        routes.needs(published, described!(sod_violations::get_last_report_of_several));
+        routes.needs(published, described!(sod_violations::download_report));
+        routes.needs(published, described!(sod_violations::download_named_report));
+    }
     for published in TASK_STATUS {
         routes.needs(published, described!(list::get_task_status_list));
         routes.needs(published, described!(list::get_pending_tasks));
@@ -77,6 +96,8 @@ fn routes() -> Routes {
         routes.needs(published, described!(history::compare_snapshots_of_type));
     }
     routes.needs(OWN, described!(caller::get_caller));
+    routes.needs(OWN, described!(sod_policies::list_exceptions));
+    routes.needs(OWN, described!(sod_policies::put_exceptions));
     routes.needs(OWN, described!(list::count_tasks));
     routes.needs(OWN, described!(definitions::list_reports));
     routes.needs(OWN, described!(custom::start_custom_report));

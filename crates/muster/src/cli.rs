@@ -275,9 +275,10 @@ An AUDITOR reads and downloads results of the named reports, made from snapshots
 the end; with --scope sp:report:manage he starts these reports, too, and nothing else.
 
 Levels: ORG_ADMIN, CERT_ADMIN, REPORT_ADMIN, ROLE_ADMIN, ROLE_SUBADMIN, SOURCE_ADMIN,
-SOURCE_SUBADMIN, HELPDESK, USER, AUDITOR. Scopes: sp:scopes:all, sp:report:manage, sp:report:read,
-sp:search:read, idn:task-management:write, idn:task-management:read, sp:saved-search:manage,
-sp:saved-search:read, sp:scheduled-search:manage, idn:identity-history:manage,
+SOURCE_SUBADMIN, HELPDESK, USER, SOD_POLICY_ADMIN, AUDITOR. Scopes: sp:scopes:all, sp:report:manage,
+sp:report:read, sp:search:read, idn:task-management:write, idn:task-management:read,
+sp:saved-search:manage, sp:saved-search:read, sp:scheduled-search:manage, idn:sod-policy:manage,
+idn:sod-policy:read, idn:sod-violation:manage, idn:sod-violation:read, idn:identity-history:manage,
 idn:identity-history:read.")]
     Create(ClientCreateArgs),
     /// List credentials, without secrets

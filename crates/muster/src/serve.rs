@@ -406,6 +406,7 @@ fn reports(data: &DataDir, catalogue: Catalogue, engine: Arc<Engine>) -> Reports
         retention: data.store.clone(),
         refreshes: data.store.clone(),
         snapshots: data.store.clone(),
+        policies: data.store.clone(),
         audit: data.store.clone(),
         queries: Arc::new(SearchLanguage::default()),
         documents: Arc::new(data.searches(Arc::clone(&engine))),
@@ -455,6 +456,7 @@ fn state(
         installation: Arc::new(Facts::of(data)?),
     };
     Ok(AppState::new(Wiring {
+        sod_policies: Arc::new(service::SodPolicies { reports: reports.clone() }),
         reports,
         definitions: Arc::new(definitions),
         notifications: Arc::new(notifications),

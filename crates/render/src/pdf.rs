@@ -236,8 +236,7 @@ impl<W: Write> PdfWriter<W> {
         let Stage::Writing(table) = &mut self.stage else { unreachable!("the table has just begun") };
         table.finish(&mut self.document, cover.reconciliation.population)?;
         cover::write(&mut self.document, cover, charts, &self.places)?;
-        let pages =
-            (self.document.pages(document::Part::Cover) + self.document.pages(document::Part::Table)) as u64;
+        let pages = self.document.all_pages() as u64;
         let warnings = self.take_warnings();
         let finished = self.document.finish(cover)?;
         Ok(WrittenPdf { rows: self.rows, bytes: finished.bytes, sha256: finished.sha256, pages, warnings })

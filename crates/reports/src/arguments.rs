@@ -71,7 +71,7 @@ impl RawValue {
     }
 
     /// The value as JSON; a number that is not whole as its text.
-    fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         match self {
             Self::Null => Value::Null,
             Self::Boolean(flag) => Value::from(*flag),

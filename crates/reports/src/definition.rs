@@ -133,6 +133,9 @@ pub struct ReportDefinition {
     /// Sort keys: columns of the query. The last one is unique, so the order is total.
     #[serde(default)]
     pub order_by: Vec<String>,
+    /// A column whose every value has a CSV file of its own, all of them in one archive; the first sort key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub files_by: Option<String>,
     /// Fixed columns that together tell rows apart, for comparing two runs; empty where a caller must name them.
     #[serde(default)]
     pub key: Vec<String>,
@@ -245,6 +248,14 @@ impl ReportDefinition {
         }
         if let Some(name) = self.key.iter().find(|name| !seen.contains(name)) {
             refuse("key", format!("key names {name:?}: expected names of its columns"));
+        }
+        if let Some(name) = &self.files_by
+            && (self.order_by.first() != Some(name) || !seen.contains(name))
+        {
+            refuse(
+                "files_by",
+                format!("files_by is {name:?}: expected a column that is the first of order_by"),
+            );
         }
         let names: Vec<&str> = self.columns.iter().map(|column| column.name.as_str()).collect();
         if let Some(fault) = self.pdf.fault(&names) {

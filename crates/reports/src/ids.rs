@@ -67,6 +67,10 @@ id! {
     SavedSearchId
 }
 id! {
+    /// A policy for separation of duties, 32 lower-case hex digits.
+    SodPolicyId
+}
+id! {
     /// The id under which a program authenticates at the token endpoint.
     ClientId
 }

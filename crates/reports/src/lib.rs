@@ -45,6 +45,7 @@ pub mod series;
 pub mod service;
 pub mod snapshot;
 pub mod sod;
+pub mod sod_policy;
 pub mod task;
 pub mod task_list;
 pub mod trace;

@@ -7,12 +7,14 @@ mod identity_history;
 mod inspection;
 mod schedules;
 mod searching;
+mod sod;
 
 pub use definitions::{CustomReports, DefinitionStore};
 pub use identity_history::IdentityHistory;
 pub use inspection::{InstallationFacts, SnapshotInspector};
 pub use schedules::{NotificationStore, ScheduleStore};
 pub use searching::{DocumentSearcher, QueryLanguage, SavedSearchStore};
+pub use sod::SodPolicyStore;
 
 use crate::audit::{AuditEvent, AuditRecord, ChainedEvent};
 use crate::caller::{Caller, Period};

@@ -8,7 +8,9 @@
 //! - dropping the run stops the plan and leaves no file.
 
 mod cover;
+mod lent;
 mod plan;
+mod split;
 mod writing;
 
 use crate::kept_definitions::KeptDefinitions;
@@ -250,6 +252,7 @@ impl ResultWriting {
             threads: self.threads,
             tables: tables.collect(),
             archive: definition.search,
+            files_by: definition.files_by.clone(),
         };
         let (sender, sent) = mpsc::channel(BATCHES_WAITING_MAX);
         let (written, tables) = oneshot::channel();

@@ -36,6 +36,7 @@ mod session;
 mod settings;
 mod signals;
 mod snapshots;
+mod sod_policies;
 mod sqlite;
 mod store;
 mod tasks;

@@ -19,6 +19,7 @@ mod saved_searches;
 mod schedules;
 mod signals;
 mod snapshot_life;
+mod sod_policies;
 mod starts;
 mod transitions;
 mod turns;
@@ -34,6 +35,7 @@ pub use result_life::result_life_contract;
 pub use saved_searches::saved_search_store_contract;
 pub use schedules::schedule_store_contract;
 pub use snapshot_life::snapshot_life_contract;
+pub use sod_policies::sod_policy_store_contract;
 
 use crate::build;
 use chrono::{DateTime, TimeDelta, Utc};

@@ -9,6 +9,7 @@ mod refreshes;
 mod results;
 mod saved_searches;
 mod schedules;
+mod sod_policies;
 mod tasks;
 
 use async_trait::async_trait;
@@ -38,6 +39,7 @@ struct State {
     lives: results::Lives,
     schedules: schedules::Schedules,
     saved_searches: saved_searches::SavedSearches,
+    sod: sod_policies::SodPolicies,
     /// In the order in which they were added.
     definitions: definitions::Definitions,
     /// In the order in which they were kept, each with the epoch of its last claim.

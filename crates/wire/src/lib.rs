@@ -1,5 +1,5 @@
-//! The published JSON of the Reports Data Extraction API, of the Search API, of saved and scheduled searches, of the list of
-//! tasks and of the history of identities, exactly.
+//! The published JSON of the Reports Data Extraction API, of the Search API, of saved and scheduled searches, of policies for
+//! separation of duties, of the list of tasks and of the history of identities, exactly.
 //!
 //! These types are the shapes that clients and services exchange, with the published names, and
 //! the schemas of our OpenAPI document. They are here, apart from the server, so that the Rust SDK
@@ -27,6 +27,7 @@ mod saved_search;
 mod schedule;
 mod search;
 mod snapshot;
+mod sod;
 mod task_status;
 mod token;
 
@@ -51,10 +52,12 @@ pub use definition::{
     KeptDefinitionDescription, NewDefinitionDetails, ReportDescription,
 };
 pub use enumeration::{
-    AccessDecision, AccessDiffType, AccessItemType, AccountStatusName, AggregationType, BucketType,
-    CompletionStatus, DtoType, FileFormat, FilterType, GovernanceEventType, IdentityType, JsonPatchOp,
-    LocaleOrigin, MessageType, MetricType, QueryType, ReportType, ResultStatus, ScheduleType,
-    SearchFilterType, SearchIndex, SelectorType, TargetType, TaskCompletionStatus, TaskStatusType, TaskType,
+    AccessDecision, AccessDiffType, AccessItemType, AccountStatusName, AggregationType, AssignmentRule,
+    BucketType, CompletionStatus, ControlType, CriterionType, DtoType, FileFormat, FilterType,
+    GovernanceEventType, IdentityType, JsonPatchOp, LocaleOrigin, MessageType, MetricType, QueryType,
+    ReportResultStatus, ReportResultType, ReportType, ResultStatus, ScheduleType, SearchFilterType,
+    SearchIndex, SelectorType, SodLevel, SodOwnerType, SodPolicyType, SodState, TargetType,
+    TaskCompletionStatus, TaskStatusType, TaskType, ViolationOwnerType,
 };
 pub use error::{ErrorMessageDto, ErrorResponseDto, RateLimited, Unauthorized};
 pub use history::{
@@ -81,6 +84,11 @@ pub use search::{
     SearchQuery, TextQuery, TypeAheadQuery,
 };
 pub use snapshot::{SnapshotDescription, SourceDescription};
+pub use sod::{
+    AccessCriteria, AccessCriterion, ConflictingAccessCriteria, ControlReference, MultiPolicyRequest,
+    PolicyException, ReportResultReference, SodOwnerReference, SodPolicy, ViolationOwnerAssignmentConfig,
+    ViolationOwnerReference,
+};
 pub use task_status::{
     JsonPatchOperation, JsonPatchValue, LocalizedMessage, Target, TaskCounts, TaskDefinitionSummary,
     TaskReturnDetails, TaskStatus, TaskStatusMessage,

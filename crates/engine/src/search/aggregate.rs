@@ -131,7 +131,7 @@ impl SearchPart {
         let columns = used.values.iter().chain(&used.lists).map(|path| split(path).0).chain(["id"]);
         let columns: BTreeSet<_> = columns.collect();
         uses.add("id");
-        let found = self.documents(&uses)?.filter(self.filter.clone()).map_err(failed)?;
+        let found = self.documents(&uses)?.filter((*self.filter).clone()).map_err(failed)?;
         let found = found.select(columns.into_iter().map(ident).collect::<Vec<_>>()).map_err(failed)?;
         let mut batches = found.execute_stream().await.map_err(failed)?;
         while let Some(batch) = batches.next().await {

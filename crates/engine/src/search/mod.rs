@@ -12,6 +12,7 @@ mod explain;
 mod fields;
 mod filter;
 mod flatten;
+mod found;
 mod language;
 mod narrow;
 mod page;
@@ -26,6 +27,7 @@ pub use page::{Position, ShownColumns};
 use crate::cancellation::RunGuard;
 use crate::declared::Table;
 use crate::error::{EngineError, Result};
+use crate::opaque::Opaque;
 use crate::order::{Ordered, SortKey};
 use crate::report::{OutputColumn, whole_numbers};
 use crate::rows::{BatchConverter, ReportRows};
@@ -80,13 +82,13 @@ pub struct SearchPlan {
 /// A search in one type of document. Rows and counts end when all parts of the search are dropped.
 pub struct SearchPart {
     engine: Arc<Engine>,
-    context: SessionContext,
+    context: Opaque<SessionContext>,
     table: &'static str,
     document_type: DocumentType,
     predicate: Predicate<Path>,
-    filter: Expr,
+    filter: Opaque<Expr>,
     selection: Selection,
-    order: Vec<SortKey>,
+    order: Opaque<Vec<SortKey>>,
     /// The paths of the sort keys.
     sorted_by: Vec<String>,
     running: Arc<RunGuard>,
@@ -133,13 +135,13 @@ impl Engine {
                     filter::Compiler::new(schema(*document_type), running.signal()).compile(&predicate);
                 parts.push(SearchPart {
                     engine: Arc::clone(self),
-                    context: context.clone(),
+                    context: Opaque::new(context.clone()),
                     table,
                     document_type: *document_type,
                     predicate,
-                    filter,
+                    filter: Opaque::new(filter),
                     selection: Selection::of(*document_type, &fields, &request.columns),
-                    order: columns::sort_keys(&fields, &request.sort),
+                    order: Opaque::new(columns::sort_keys(&fields, &request.sort)),
                     sorted_by: request.sort.iter().map(|name| columns::key_path(name).to_owned()).collect(),
                     running: Arc::clone(&running),
                 });
@@ -216,7 +218,7 @@ impl SearchPart {
     fn rows(&self, list: Option<&str>) -> Result<Ordered> {
         let cells = self.selection.cells().into_iter().chain(list.map(ident)).enumerate();
         let shown = cells.map(|(at, cell)| (format!("c{at}"), cell)).collect();
-        let mut keys = self.order.clone();
+        let mut keys = self.order.to_vec();
         keys.push(SortKey::column("id"));
         let paths = self.selection.paths().chain(list).chain(self.sorted_by.iter().map(String::as_str));
         Ordered::new(self.found(paths)?, shown, keys).map_err(|e| EngineError::plan(self.name(), e))
@@ -226,7 +228,7 @@ impl SearchPart {
     fn found<'a>(&self, paths: impl IntoIterator<Item = &'a str>) -> Result<DataFrame> {
         let mut uses = Uses::of(&self.predicate);
         paths.into_iter().for_each(|path| uses.add(path));
-        let found = self.documents(&uses)?.filter(self.filter.clone());
+        let found = self.documents(&uses)?.filter((*self.filter).clone());
         found.map_err(|e| EngineError::plan(self.name(), e))
     }
 

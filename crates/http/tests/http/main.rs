@@ -31,6 +31,7 @@ mod scope;
 mod search;
 mod sign_in;
 mod snapshots;
+mod sod;
 mod task_status;
 mod token;
 mod world;

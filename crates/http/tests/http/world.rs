@@ -33,7 +33,7 @@ use muster_reports::ports::{
 use muster_reports::schedule::time_zone;
 use muster_reports::search::{DocumentPage, DocumentSearch, FoundDocument, FoundPage};
 use muster_reports::service::{
-    Administration, Definitions, Download, Limits, Notifications, SavedSearches, Schedules,
+    Administration, Definitions, Download, Limits, Notifications, SavedSearches, Schedules, SodPolicies,
 };
 use muster_reports::snapshot::SnapshotManifest;
 use muster_reports::task::{AttemptEnd, PublishedFile, Task, TaskResult};
@@ -56,7 +56,7 @@ pub fn line_of(route: &RouteEntry, id: &str) -> String {
 
 /// As [`line_of`], the path alone.
 pub fn path_of(route: &RouteEntry, id: &str) -> String {
-    let ids = ["{taskResultId}", "{id}", "{other}"];
+    let ids = ["{taskResultId}", "{id}", "{other}", "{reportResultId}", "{fileName}"];
     let path = route.path.replace("{format}", "csv").replace("{index}", "identities");
     let path = path.replace("{date}", "2026-03-01").replace("{accessType}", "role");
     ids.iter().fold(path, |path, name| path.replace(name, id))
@@ -151,6 +151,7 @@ impl World {
             retention: store.clone(),
             refreshes: store.clone(),
             snapshots: store.clone(),
+            policies: store.clone(),
             audit: store.clone(),
             queries: Arc::new(AnyQuery),
             documents: maker.clone(),
@@ -179,6 +180,7 @@ impl World {
             reports: reports.clone(),
             schedules,
             saved_searches: Arc::new(saved_searches),
+            sod_policies: Arc::new(SodPolicies { reports: reports.clone() }),
             definitions: Arc::new(definitions),
             notifications: Arc::new(notifications),
             administration: Arc::new(Administration {

@@ -159,6 +159,14 @@ fn rights_are_the_published_ones() {
                 Operation::ReadScheduledSearches | Operation::ManageScheduledSearches => {
                     matches!(scope, Scope::All | Scope::ScheduledSearchManage)
                 }
+                Operation::ReadSodPolicies => {
+                    matches!(scope, Scope::All | Scope::SodPolicyRead | Scope::SodPolicyManage)
+                }
+                Operation::ManageSodPolicies => matches!(scope, Scope::All | Scope::SodPolicyManage),
+                Operation::ReadSodViolations => {
+                    matches!(scope, Scope::All | Scope::SodViolationRead | Scope::SodViolationManage)
+                }
+                Operation::RunSodViolations => matches!(scope, Scope::All | Scope::SodViolationManage),
                 Operation::ReadCaller => true,
             };
             let users_only = matches!(
@@ -170,6 +178,8 @@ fn rights_are_the_published_ones() {
                     | Operation::ExecuteSavedSearch
                     | Operation::ReadScheduledSearches
                     | Operation::ManageScheduledSearches
+                    | Operation::ReadSodPolicies
+                    | Operation::ManageSodPolicies
                     | Operation::ManageDefinitions
                     | Operation::PinSnapshot
                     | Operation::ReadAdministration
@@ -193,7 +203,13 @@ fn rights_are_the_published_ones() {
                     | Operation::CountSearch
                     | Operation::ReadCaller => true,
                     Operation::ReadTasks | Operation::ReadHistory | Operation::CompareSnapshots => {
-                        level != UserLevel::User
+                        !matches!(level, UserLevel::User | UserLevel::SodPolicyAdmin)
+                    }
+                    Operation::ReadSodPolicies | Operation::ManageSodPolicies => {
+                        matches!(level, UserLevel::OrgAdmin | UserLevel::SodPolicyAdmin)
+                    }
+                    Operation::ReadSodViolations | Operation::RunSodViolations => {
+                        !matches!(level, UserLevel::Helpdesk | UserLevel::User)
                     }
                     Operation::ManageDefinitions => {
                         matches!(level, UserLevel::OrgAdmin | UserLevel::ReportAdmin)
@@ -210,7 +226,7 @@ fn rights_are_the_published_ones() {
                     | Operation::ExecuteSavedSearch
                     | Operation::ExplainLink
                     | Operation::ManageScheduledSearches => {
-                        !matches!(level, UserLevel::Helpdesk | UserLevel::User)
+                        !matches!(level, UserLevel::Helpdesk | UserLevel::User | UserLevel::SodPolicyAdmin)
                     }
                 };
                 assert_eq!(

@@ -128,6 +128,7 @@ fn world(start: &str) -> World {
         retention: store.clone(),
         refreshes: store.clone(),
         snapshots: store.clone(),
+        policies: store.clone(),
         audit: store.clone(),
         queries: Arc::new(AnyQuery),
         documents: Arc::new(NoSearch),
