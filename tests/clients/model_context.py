@@ -1,7 +1,8 @@
 """Drives `muster mcp` by the published Python client of the Model Context Protocol, over standard input and output.
 
-`cargo xtask clients` runs it, with the variables of python_sdk.py and MUSTER_BINARY. What a person may see is compared with
-what the same client is told over HTTP, and what an application may see with what it is refused there.
+`cargo xtask clients` runs it, with the variables of python_sdk.py, MUSTER_BINARY, and an auditor's client of the report
+ORPHAN_IDENTITIES. What an administrator is told is compared with what the same client is told over HTTP; the auditor is told of
+his report and of no other.
 """
 
 import asyncio
@@ -13,6 +14,7 @@ import sys
 import urllib.error
 import urllib.parse
 import urllib.request
+import zipfile
 
 from mcp import ClientSession, StdioServerParameters, stdio_client
 
@@ -122,7 +124,13 @@ async def everything(session):
 
     _, run = await call(session, "run_report", report="SEARCH_EXPORT", arguments={"query": "*"}, wait_seconds=300)
     _, archive = await call(session, "first_rows", id=run["id"], rows=1, columns=["id"])
-    check("an archive's files are shown", archive["files"] and all(len(f["rows"]) == 1 for f in archive["files"]), archive)
+    packed = zipfile.ZipFile(io.BytesIO(http(f"/reports/v1/{run['id']}?fileFormat=csv", headers)))
+    expected_files = []
+    for name in [name for name in packed.namelist() if name.endswith(".csv")][:8]:
+        ids = [row["id"] for row in csv.DictReader(io.StringIO(packed.read(name).decode("utf-8-sig"), newline=""))]
+        expected_files.append((name, [[one] for one in ids[:1]], len(ids) > 1))
+    found = [(one["file"], one["rows"], one["moreRows"]) for one in archive["files"]]
+    check("an archive's files are shown", found == expected_files and len(found) >= 6, found)
     failed_, said = await call(session, "run_report", report="ACCOUNTS", arguments={})
     check("a missing argument is told", failed_ and "application" in said, said)
 
@@ -146,6 +154,21 @@ async def everything(session):
     check("a misspelt argument is told", failed_ and "filr" in said, said)
 
 
+async def auditor(session):
+    await session.initialize()
+    _, listed = await call(session, "list_reports")
+    check("an auditor sees his report and no other", [report["id"] for report in listed["reports"]] == ["ORPHAN_IDENTITIES"], listed)
+    _, run = await call(session, "run_report", report="ORPHAN_IDENTITIES", wait_seconds=300)
+    failed_, shown = await call(session, "first_rows", id=run["id"], rows=1)
+    check("he reads its rows", not failed_ and len(shown["files"]) == 1, shown)
+    failed_, said = await call(session, "run_report", report="IDENTITIES")
+    check("he starts no other", failed_ and "IDENTITIES" in said, said)
+    failed_, said = await call(session, "explain_query", query="name:a*", count_in=["identities"])
+    check("he searches nothing", failed_ and "403" in said, said)
+    _, results = await call(session, "list_results", limit=100)
+    check("he sees results of his report only", {one["report"] for one in results["results"]} == {"ORPHAN_IDENTITIES"}, results)
+
+
 async def forbidden(session):
     await session.initialize()
     failed_, said = await call(session, "list_reports")
@@ -156,6 +179,10 @@ async def main():
     async with stdio_client(server(os.environ["SAIL_CLIENT_ID"], os.environ["SAIL_CLIENT_SECRET"])) as streams:
         async with ClientSession(*streams) as session:
             await everything(session)
+    limited = server(os.environ["MUSTER_AUDITOR_CLIENT_ID"], os.environ["MUSTER_AUDITOR_CLIENT_SECRET"])
+    async with stdio_client(limited) as streams:
+        async with ClientSession(*streams) as session:
+            await auditor(session)
     async with stdio_client(server(os.environ["SAIL_CLIENT_ID"], "wrong")) as streams:
         async with ClientSession(*streams) as session:
             await forbidden(session)

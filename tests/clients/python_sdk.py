@@ -14,8 +14,8 @@ demo organisation's "Active Directory". Prints one line for each check, then `N 
 with 1 when one failed. It starts and cancels reports and fills the rate limit of its two clients: point it at
 a demo, not at a service that people use.
 Version 2.x of the SDK speaks /reports/v1 only; 1.4.2 speaks /v3, /v2024 and /v2025, and each is driven.
-python_search.py, python_saved_searches.py, python_task_status.py and python_history.py drive searches, saved and
-scheduled searches, the list of tasks, and the history of identities; python_examples.py has the examples.
+python_search.py, python_saved_searches.py, python_sod.py, python_task_status.py and python_history.py drive searches, saved
+and scheduled searches, policies for separation of duties, the list of tasks, and the history of identities; python_examples.py has the examples.
 """
 
 import contextlib
@@ -40,6 +40,7 @@ sys.dont_write_bytecode = True  # The checks beside this script are in a reposit
 import python_history  # noqa: E402
 import python_saved_searches  # noqa: E402
 import python_search  # noqa: E402
+import python_sod  # noqa: E402
 import python_task_status  # noqa: E402
 from python_examples import EXAMPLES  # noqa: E402
 
@@ -86,6 +87,7 @@ class Face:
         self.suffix = suffix
         self.search = python_search.of_face(name, package, suffix)
         self.saved_searches = python_saved_searches.of_face(name, package, suffix)
+        self.policies = python_sod.of_face(name, package, suffix)
         self.models_module = f"{package}.models"
         self.api_module = f"{package}.api.reports_data_extraction_api"
         self.client_module = f"{package}.api_client"
@@ -513,6 +515,17 @@ def main():
                         tally,
                         f"{label} saved searches",
                         face.saved_searches,
+                        face.search,
+                        user_configuration,
+                        application_configuration,
+                        is_error,
+                    )
+            if face.policies:
+                with tally.group(f"{label} policies"):
+                    python_sod.check(
+                        tally,
+                        f"{label} policies",
+                        face.policies,
                         face.search,
                         user_configuration,
                         application_configuration,

@@ -2,7 +2,7 @@
 // widths; no violation that axe knows, and none of the content security policy.
 //
 // Usage: node pages.mjs NODE_MODULES BASE_URL FOLDER [PART], with the credentials in the environment:
-// USER_ID, USER_SECRET, APPLICATION_ID, APPLICATION_SECRET.
+// USER_ID, USER_SECRET, APPLICATION_ID, APPLICATION_SECRET, and LEVELS, a list of users of the other levels.
 // Prints a line for each check that fails, and totals. Screenshots are written to FOLDER.
 import { createRequire } from "node:module";
 import { createHash } from "node:crypto";
@@ -13,7 +13,7 @@ const [modules, base, folder, only] = process.argv.slice(2);
 const require = createRequire(join(modules, "index.js"));
 const { chromium } = require("playwright-core");
 const axe = require("axe-core").source;
-const { USER_ID, USER_SECRET, APPLICATION_ID, APPLICATION_SECRET } = process.env;
+const { USER_ID, USER_SECRET, APPLICATION_ID, APPLICATION_SECRET, LEVELS } = process.env;
 const WIDTHS = [320, 768, 1440];
 const THEMES = ["light", "dark"];
 const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
@@ -120,11 +120,14 @@ async function addresses(page, level) {
     runs: "/ui/runs",
     "runs of a state": "/ui/runs?state=succeeded",
     "runs of days": "/ui/runs?since=2026-01-01",
+    "runs of a report": "/ui/runs?kind=ORPHAN_IDENTITIES",
     run: await first("/ui/runs", /^\/ui\/runs\/[0-9a-f]{32}$/),
     "new run": "/ui/new",
     reports: "/ui/reports",
     report: "/ui/reports/IDENTITIES_DETAILS",
     verify: "/ui/verify",
+    "new definition": "/ui/definitions",
+    source: await first("/ui/sources", /^\/ui\/sources\/[^#]+$/),
     "verify another file": `/ui/verify?sha256=${"ab".repeat(32)}&run=${(await first("/ui/runs?state=succeeded", /^\/ui\/runs\/[0-9a-f]{32}$/))?.slice(9) ?? ""}`,
     "new accounts": "/ui/new/ACCOUNTS",
     "new search": "/ui/new/SEARCH_EXPORT?query=name%3Aa*&indices=identities",
@@ -194,6 +197,51 @@ async function everyPage(level, id, secret) {
   });
   await made.close();
   return pages;
+}
+
+// Pages that a level is refused, as docs/contract.md has the rights of their routes.
+const SEARCHED = ["identities", "identities found"];
+const REFUSED = {
+  HELPDESK: SEARCHED,
+  USER: SEARCHED,
+  AUDITOR: [...SEARCHED, "searches", "schedules"],
+};
+
+// Every page in one look, signed in as each level. What a menu offers is never refused.
+async function eachLevel() {
+  for (const { level, id, secret } of JSON.parse(LEVELS ?? "[]")) {
+    const { made, wrong } = await context({ viewport: { width: 1440, height: 900 }, reducedMotion: "reduce" });
+    const page = await made.newPage();
+    await check(`${level}: signs in`, () => signIn(page, id, secret));
+    const menu = await page.locator("header nav a").evaluateAll((all) => all.map((one) => one.getAttribute("href")));
+    await check(`${level}: the menu offers what is permitted`, async () => {
+      expect(menu.length >= 6, `${menu.length} entries`);
+      for (const address of menu) {
+        expect((await page.goto(address)).status() === 200, `${address} is refused`);
+      }
+    });
+    const refused = [...(REFUSED[level] ?? []), "clients", "audit trail"];
+    for (const [name, address] of Object.entries(await addresses(page, level))) {
+      await check(`${level}: ${name}`, async () => {
+        await page.emulateMedia({ colorScheme: "light" });
+        await page.setViewportSize({ width: 1440, height: 900 });
+        const status = (await page.goto(address)).status();
+        const fits = name === "no page" || (level === "AUDITOR" && /^new (accounts|search)|^report$|schedule$/.test(name))
+          ? [404] : refused.includes(name) ? [403] : [200];
+        expect(fits.includes(status), `status ${status}, expected ${fits}`);
+        expect((await page.locator("h1").count()) === 1, "there is one heading of the first level");
+        await page.screenshot({ path: file(`level ${level} ${name}`), fullPage: true });
+        for (const [theme, width] of [["light", 1440], ["dark", 320]]) {
+          await page.emulateMedia({ colorScheme: theme });
+          await page.setViewportSize({ width, height: 800 });
+          const found = [...(await layoutFaults(page)), ...(await violations(page))];
+          expect(found.length === 0, `${theme}, ${width} px: ${found.join("; ")}`);
+        }
+        expect(wrong.length === 0, wrong.splice(0).join("; "));
+      });
+    }
+    await made.close();
+  }
 }
 
 // Presses Tab until an element has the focus.
@@ -286,6 +334,35 @@ async function withoutScript() {
     await page.getByRole("button", { name: "Remove the schedule" }).click();
     await page.getByText("It is removed.").waitFor();
   });
+  await check("without JavaScript: a definition is checked, kept, run and removed", async () => {
+    await page.goto("/ui/reports");
+    await page.getByRole("link", { name: "New definition" }).click();
+    const text = await page.getByLabel(/^Definition/).inputValue();
+    const id = `CONSOLE_${Date.now()}`;
+    await page.getByLabel(/^Definition/).fill(text.replace("MY_REPORT", id).replace("manager_id IS NULL", "manger_id IS NULL"));
+    await page.getByRole("button", { name: "Check" }).click();
+    await page.getByRole("heading", { name: "What is wrong" }).waitFor();
+    expect((await page.locator("#content table").textContent()).includes("manger_id"), "the mistake is named");
+    await page.screenshot({ path: file("definition with a mistake"), fullPage: true });
+    await page.getByLabel(/^Definition/).fill(text.replace("MY_REPORT", id));
+    await page.getByRole("button", { name: "Keep" }).click();
+    await page.getByText("The definition is kept.").waitFor();
+    await page.screenshot({ path: file("kept definition"), fullPage: true });
+    await page.goto(`/ui/new/${id}`);
+    await page.getByRole("button", { name: "Run", exact: true }).click();
+    const run = page.url().split("?")[0];
+    for (let tries = 0; tries < 120 && !(await page.getByText("The two counts agree").count()); tries += 1) {
+      await page.waitForTimeout(500);
+      await page.goto(run);
+    }
+    await page.getByText("The two counts agree").waitFor();
+    await page.goto(`/ui/runs?kind=${id}`);
+    expect((await page.locator("main tbody tr").count()) === 1, "the list has this run and no other");
+    await page.goto(`/ui/definitions/${id}`);
+    await page.getByRole("link", { name: "Remove…" }).click();
+    await page.getByRole("button", { name: "Remove the report" }).click();
+    await page.getByText("It is removed.").waitFor();
+  });
   await check("without JavaScript: a mistake in a query is marked", async () => {
     await page.goto("/ui/new/SEARCH_EXPORT?query=name%3A%28a");
     expect(/\^$/.test((await page.locator("pre.mark").textContent()).trimEnd()), "the place is marked");
@@ -314,7 +391,7 @@ async function verifying() {
   await check("verifying: a file that was downloaded is recognised, and a changed one is not", async () => {
     await signIn(page, USER_ID, USER_SECRET);
     // Of one kind: a run of a schedule, or a refresh, has no files of its own. It ends with warnings of refused records.
-    await page.goto(`/ui/runs?kind=${encodeURIComponent("Orphan Identities Report")}`);
+    await page.goto("/ui/runs?kind=ORPHAN_IDENTITIES");
     await page.locator("main a[href^='/ui/runs/']").first().click();
     await page.waitForURL(/\/ui\/runs\/[0-9a-f]{32}$/);
     run = new URL(page.url()).pathname.slice(9);
@@ -339,8 +416,24 @@ async function verifying() {
     await page.getByText("the digest is filled in").waitFor();
     await page.getByRole("button", { name: "Compare" }).click();
     await page.getByText("It is none of the files of this run").waitFor();
-    await page.getByLabel("The file").setInputFiles({ name: `evidence-${run}.zip`, mimeType: "application/zip", buffer: changed });
-    await page.getByText("check it with muster verify").waitFor();
+    await page.goto(`/ui/runs/${run}`);
+    const packing = page.waitForEvent("download");
+    await page.getByRole("link", { name: "Evidence package", exact: true }).click();
+    const packed = readFileSync(await (await packing).path());
+    await page.goto("/ui/verify");
+    const give = (name, buffer) => page.getByLabel("The file").setInputFiles({ name, mimeType: "application/zip", buffer });
+    await give("evidence.zip", packed);
+    await page.getByText("evidence.zip holds as far as a browser checks it").waitFor();
+    await page.getByText("The signature is made with this service's key.").waitFor();
+    expect((await violations(page)).length === 0, "findings are accessible");
+    await page.screenshot({ path: file("verified package"), fullPage: true });
+    // A bit of the middle, and a whole file of another package.
+    const flipped = Buffer.from(packed);
+    flipped[Math.floor(flipped.length / 2)] ^= 1;
+    await give("flipped.zip", flipped);
+    await page.getByText(/^flipped.zip (does not hold|cannot be read)/).waitFor();
+    await give("cut.zip", packed.subarray(0, packed.length - 30));
+    await page.getByText("cut.zip cannot be read: it is not a whole zip archive").waitFor();
     expect(wrong.length === 0, wrong.join("; "));
   });
   await made.close();
@@ -389,6 +482,24 @@ async function typing() {
     await page.getByLabel(/^Query/).fill("name:a*");
     await page.locator("#preview").getByText("documents in the newest snapshot").waitFor();
     expect((await page.getByLabel(/^Query/).inputValue()) === "name:a*", "the text stays");
+    expect(wrong.length === 0, wrong.join("; "));
+  });
+  await check("typing: fields are suggested, and taken by keyboard", async () => {
+    await page.getByLabel(/^Query/).fill("");
+    await page.getByLabel(/^Query/).pressSequentially("NOT attributes.dep", { delay: 20 });
+    const offered = page.locator("[data-suggested] button");
+    await offered.first().waitFor();
+    const names = await offered.allTextContents();
+    expect(names[0] === "attributes.department" && names.every((name) => /attributes\.dep/i.test(name)), names.join(" "));
+    const found = await violations(page);
+    expect(found.length === 0, found.join("; "));
+    await page.screenshot({ path: file("suggested fields"), fullPage: true });
+    await tabTo(page, "[data-suggestion='attributes.department']");
+    await page.keyboard.press("Enter");
+    expect((await page.getByLabel(/^Query/).inputValue()) === "NOT attributes.department:", "the word is completed");
+    await page.keyboard.type("F*");
+    await page.locator("#preview").getByText("documents in the newest snapshot").waitFor();
+    expect(!(await page.locator("[data-suggested]").isVisible()), "a value has no suggestions");
     expect(wrong.length === 0, wrong.join("; "));
   });
   await check("typing: a refused check leaves the form as it is", async () => {
@@ -458,6 +569,7 @@ async function session() {
 const parts = {
   user: () => everyPage("user", USER_ID, USER_SECRET),
   application: () => everyPage("application", APPLICATION_ID, APPLICATION_SECRET),
+  eachLevel,
   keyboard: byKeyboard,
   withoutScript,
   verifying,

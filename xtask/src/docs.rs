@@ -156,6 +156,9 @@ fn section(definition: &Table) -> Result<String> {
             names.collect::<Vec<_>>().join(", ")
         };
         add(&mut text, format_args!("\nThe table of the PDF shows {}", names("columns")));
+        if pdf.contains_key("fill_in") {
+            add(&mut text, format_args!(". A reader fills in {}", names("fill_in")));
+        }
         match pdf.get("group_by").and_then(Value::as_str) {
             Some(key) => {
                 let above = names("group");

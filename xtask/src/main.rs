@@ -10,6 +10,7 @@
 //! kept inputs, and tasks that need Debian packages install them if they run as root.
 
 mod bench;
+mod built_in;
 mod check;
 mod docs;
 mod fuzz;
@@ -18,6 +19,7 @@ mod release;
 mod setup;
 mod test;
 mod tidy;
+mod version;
 
 use clap::{Parser, Subcommand};
 use muster_harness::failure::Result;

@@ -1,14 +1,21 @@
-//! `cargo xtask package`: the Debian package, with manual pages and completions; `--try` installs it in a Debian that
-//! boots, starts the service, upgrades and removes it, and `--container` builds the container from it and runs it.
+//! `cargo xtask package`: the Debian package, with manual pages and completions; `--try` installs it, and the package for
+//! Fedora, in a Debian that boots, starts the service, upgrades and removes it, and `--container` builds the container from it
+//! and runs it.
 
+mod rpm;
 mod trial;
 
+use crate::built_in::BuiltIn;
 use crate::setup;
+use crate::version;
 use muster_harness::command;
 use muster_harness::failure::{Context, Result};
 use muster_harness::workspace::{Workspace, cargo};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use trial::Kind;
+
+pub use rpm::make as make_rpm;
 
 /// `cargo xtask package`
 #[derive(Debug, clap::Args)]
@@ -19,7 +26,8 @@ pub struct Options {
     /// Also build the container from the package, and run it; needs root
     #[arg(long)]
     pub container: bool,
-    /// Install, start, upgrade and remove the package in a Debian that is made for it and boots; needs root
+    /// Install, start, upgrade and remove the package, and that for Fedora, in a Debian that is made for it and boots; needs
+    /// root
     #[arg(long = "try")]
     pub is_tried: bool,
 }
@@ -42,8 +50,12 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
     println!("{}", package.display());
     if options.is_tried {
         let next = make(workspace, FIRST + 1, &folder, None)?;
-        trial::run(workspace, &package, &next)?;
-        println!("installed, started, upgraded and removed");
+        trial::run(workspace, Kind::Deb, &package, &next)?;
+        println!("the package for Debian: installed, started, upgraded and removed");
+        let (version, epoch) = (version::of(workspace)?, version::epoch(workspace)?);
+        let make = |revision| make_rpm(workspace, (&version, revision), &folder, &epoch);
+        trial::run(workspace, Kind::Rpm, &make(FIRST)?, &make(FIRST + 1)?)?;
+        println!("the package for Fedora: installed, started, upgraded and removed");
     }
     if options.container {
         in_container(workspace, &package)?;
@@ -68,7 +80,9 @@ pub fn gather(workspace: &Workspace, binary: &Path) -> Result<()> {
     }
     // Without symbols: they are several times as large as the program.
     let strip = setup::debian_program("strip", "binutils")?;
-    command::run(Command::new(strip).arg("--strip-all").arg("-o").arg(made.join("muster")).arg(binary))
+    let program = made.join("muster");
+    command::run(Command::new(strip).arg("--strip-all").arg("-o").arg(&program).arg(binary))?;
+    BuiltIn::of(workspace)?.put_into(&program)
 }
 
 /// Builds the container of a package, and runs it.

@@ -5,16 +5,16 @@
 //! Invariant: what is made depends on the program, the repository and `SOURCE_DATE_EPOCH`, and on nothing else: two runs give
 //! the same bytes. `--try` makes it twice and compares.
 
-mod built_in;
 mod parts;
 mod trial;
 mod what;
 
+use crate::built_in::BuiltIn;
 use crate::package;
 use crate::setup;
-use built_in::BuiltIn;
+use crate::version;
 use muster_harness::command;
-use muster_harness::failure::{Context, Failure, Result};
+use muster_harness::failure::{Context, Result};
 use muster_harness::workspace::Workspace;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -42,8 +42,8 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
     };
     let release = Release {
         workspace,
-        version: version(workspace)?,
-        epoch: epoch(workspace)?,
+        version: version::of(workspace)?,
+        epoch: version::epoch(workspace)?,
         arch: std::env::consts::ARCH,
     };
     let key = match options.is_tried {
@@ -65,9 +65,9 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
 fn make(release: &Release, binary: &Path, key: Option<&Path>, name: &str) -> Result<PathBuf> {
     package::gather(release.workspace, binary)?;
     let folder = release.workspace.fresh_folder(name)?;
-    let built_in = BuiltIn::of(release)?;
+    let built_in = BuiltIn::of(release.workspace)?;
     let bill = folder.join(format!("muster-{}.cdx.json", release.version));
-    write(&bill, &built_in.bill_of_materials(release)?)?;
+    write(&bill, &built_in.bill_of_materials(&release.epoch)?)?;
     let licences = folder.join(format!("muster-{}.licences.txt", release.version));
     write(&licences, &built_in.licences()?)?;
     parts::deb(release, &folder)?;
@@ -101,27 +101,4 @@ fn built(workspace: &Workspace) -> Result<PathBuf> {
     build.current_dir(&workspace.root).args(["build", "--locked", "--profile", "dist", "--bin", "muster"]);
     command::run(&mut build)?;
     Ok(workspace.target.join("dist").join("muster"))
-}
-
-/// The version of the workspace.
-fn version(workspace: &Workspace) -> Result<String> {
-    let place = workspace.root.join("Cargo.toml");
-    let text = std::fs::read_to_string(&place).context(|| format!("{} cannot be read", place.display()))?;
-    let manifest: toml::Table = toml::from_str(&text).context(|| place.display().to_string())?;
-    let version = manifest["workspace"]["package"]["version"].as_str();
-    version.map(str::to_owned).ok_or_else(|| Failure::new(format!("{} names no version", place.display())))
-}
-
-/// The time that files are dated with: `SOURCE_DATE_EPOCH`, or that of the last commit.
-fn epoch(workspace: &Workspace) -> Result<String> {
-    if let Ok(epoch) = std::env::var("SOURCE_DATE_EPOCH") {
-        let is_number = !epoch.is_empty() && epoch.bytes().all(|digit| digit.is_ascii_digit());
-        let refuse = || Failure::new(format!("SOURCE_DATE_EPOCH is {epoch:?}: expected seconds since 1970"));
-        return if is_number { Ok(epoch) } else { Err(refuse()) };
-    }
-    let mut ask = Command::new("git");
-    ask.current_dir(&workspace.root).args(["log", "-1", "--format=%ct"]);
-    let epoch = command::output(&mut ask)
-        .context(|| "the time of the last commit is not known: expected SOURCE_DATE_EPOCH".into())?;
-    Ok(epoch.trim().to_owned())
 }

@@ -63,7 +63,7 @@ pub fn run(workspace: &Workspace) -> Result<bool> {
     parts.run("the console in a browser", || console::pages(workspace, &binary, console::DEFAULT_IDENTITIES));
     parts.run("the demo made twice", || twice::demos(workspace, &binary));
     parts.run("hostile requests", || hostile::requests(workspace, &binary, false, 1));
-    parts.run("the monitoring", || monitoring::series(workspace, &binary));
+    parts.run("the monitoring", || monitoring::everything(workspace, &binary));
     parts.run("faults", || faults::parts(workspace, &binary, &faults::Options::in_tests()));
     println!("{}", parts.rows.join("\n"));
     println!("{}", parts.tally);

@@ -4,6 +4,7 @@ use crate::api::ReportsDataExtractionApi;
 use crate::configuration::Configuration;
 use crate::error::Error;
 use crate::history::IdentityHistoryApi;
+use crate::reviews::ReviewApi;
 use crate::saved_searches::SavedSearchApi;
 use crate::scheduled_searches::ScheduledSearchApi;
 use crate::schedules::ScheduleApi;
@@ -75,6 +76,11 @@ impl Client {
     /// The history of identities.
     pub fn identity_history(&self) -> IdentityHistoryApi {
         IdentityHistoryApi::with(self.transport.clone())
+    }
+
+    /// Access reviews, which only Muster has.
+    pub fn reviews(&self) -> ReviewApi {
+        ReviewApi::with(self.transport.clone())
     }
 
     /// Schedules of reports, which only Muster has.

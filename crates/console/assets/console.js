@@ -5,9 +5,15 @@
 
   const seconds = { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false };
 
-  // Adds the browser's time after a time in UTC.
+  // Adds the browser's time after a time in UTC. A live update may give an element another time and leave what was added to
+  // it, so the time that an addition is of is kept with it.
   function addLocalTimes(root) {
-    for (const time of root.querySelectorAll("time[datetime]:not([data-local])")) {
+    for (const time of root.querySelectorAll("time[datetime]")) {
+      const added = time.querySelector(".local");
+      if (added !== null && time.dataset.local === time.dateTime) {
+        continue;
+      }
+      time.replaceChildren(time.firstElementChild ?? time.textContent);
       const at = new Date(time.dateTime);
       if (Number.isNaN(at.getTime()) || at.getTimezoneOffset() === 0) {
         continue;
@@ -17,7 +23,7 @@
       const local = document.createElement("span");
       local.className = "local";
       local.textContent = `${at.toLocaleString(undefined, { ...day, ...seconds })} local`;
-      time.dataset.local = "";
+      time.dataset.local = time.dateTime;
       // The space is outside of what does not break, so that a narrow page can put the local time on its own line.
       time.append(" ", local);
     }
@@ -102,34 +108,115 @@
     }, 600);
   });
 
+  // Suggests fields of the word that is typed in a query. A suggestion is a button: Tab leads to it, Enter takes it.
+  const suggestionsMost = 8;
+  const word = /[A-Za-z_][\w.@-]*$/;
+  const fieldNames = [...new Set(Array.from(document.querySelectorAll("[data-fields] code"), (one) => one.textContent))];
+  function suggest(query) {
+    const place = document.querySelector("[data-suggested]");
+    if (!place) {
+      return;
+    }
+    const typed = word.exec(query.value.slice(0, query.selectionStart))?.[0].toLowerCase() ?? "";
+    const after = query.value.slice(query.selectionStart);
+    const begins = (name) => name.toLowerCase().startsWith(typed);
+    const inside = (name) => !begins(name) && name.toLowerCase().includes(typed);
+    const fits = typed.length < 2 || /^[\w:]/.test(after) ? [] : [...fieldNames.filter(begins), ...fieldNames.filter(inside)];
+    const shown = fits.slice(0, suggestionsMost);
+    const buttons = shown.map((name) => {
+      const item = document.createElement("li");
+      const button = document.createElement("button");
+      button.type = "button";
+      button.dataset.suggestion = name;
+      button.textContent = name;
+      item.append(button);
+      return item;
+    });
+    place.querySelector("ul").replaceChildren(...buttons);
+    place.querySelector("[data-suggested-said]").textContent = shown.length ? `${fits.length} fields fit` : "";
+    place.hidden = shown.length === 0;
+  }
+  document.addEventListener("input", (event) => event.target.matches?.("[data-query]") && suggest(event.target));
+  document.addEventListener("click", (event) => {
+    const name = event.target.closest?.("[data-suggestion]")?.dataset.suggestion;
+    const query = document.querySelector("[data-query]");
+    if (!name || !query) {
+      return;
+    }
+    const end = query.selectionStart;
+    const start = end - (word.exec(query.value.slice(0, end))?.[0].length ?? 0);
+    query.setRangeText(name.endsWith("*") ? name.slice(0, -1) : `${name}:`, start, end, "end");
+    query.focus();
+    document.querySelector("[data-suggested]").hidden = true;
+    query.dispatchEvent(new Event("input", { bubbles: true }));
+  });
+
   // Computes the SHA-256 of a file that is verified. The file does not leave the browser.
   const fileBytesMost = 1024 * 1024 * 1024;
   let computing = 0;
   async function digest(form, file) {
     const told = form.querySelector("[data-told]");
-    const [field, run] = [form.querySelector("#sha256"), form.querySelector("#run")];
+    const field = form.querySelector("#sha256");
     const turn = (computing += 1);
     if (file.size > fileBytesMost) {
       told.textContent = `${file.name} is larger than 1 GiB: compute its digest with sha256sum, and paste it below.`;
       return;
     }
     told.textContent = `${file.name}: computing…`;
+    form.querySelector("[data-package]").hidden = true;
     try {
+      const findings = await packageFindings(file);
+      if (turn !== computing) {
+        return;
+      }
+      if (findings) {
+        showFindings(form, file, findings);
+        return;
+      }
       const bytes = new Uint8Array(await crypto.subtle.digest("SHA-256", await file.arrayBuffer()));
       if (turn !== computing) {
         return;
       }
       field.value = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-      const named = /^evidence-([0-9a-f]{32})/.exec(file.name);
-      told.textContent = named
-        ? `${file.name} is an evidence package: check it with muster verify, and compare the files inside of it here.`
-        : `${file.name}: the digest is filled in.`;
-      if (named && run.value === "") {
-        run.value = named[1];
-      }
-    } catch {
-      told.textContent = `${file.name} cannot be read.`;
+      told.textContent = `${file.name}: the digest is filled in.`;
+    } catch (error) {
+      told.textContent = `${file.name} cannot be read: ${error.message}.`;
     }
+  }
+
+  // What the check of an evidence package finds; nothing for another file.
+  async function packageFindings(file) {
+    const begin = new Uint8Array(await file.slice(0, 4).arrayBuffer());
+    if (!globalThis.musterPackage || String.fromCharCode(...begin) !== "PK\u0003\u0004") {
+      return null;
+    }
+    const answer = await fetch("/ui/evidence-key");
+    if (!answer.ok) {
+      throw new Error("the service's key cannot be fetched");
+    }
+    return globalThis.musterPackage.check(file, await answer.text());
+  }
+
+  const marks = new Map([[true, ["good", "✓", "holds"]], [false, ["bad", "✕", "fails"]], [null, ["warn", "!", "not checked"]]]);
+  function showFindings(form, file, findings) {
+    const lines = findings.map(({ holds, words }) => {
+      const [kind, sign, word] = marks.get(holds);
+      const [line, state, mark, said] = ["li", "span", "span", "span"].map((name) => document.createElement(name));
+      state.className = `state ${kind}`;
+      mark.ariaHidden = "true";
+      mark.textContent = sign;
+      state.append(mark, ` ${word}`);
+      said.textContent = words;
+      line.append(state, said);
+      return line;
+    });
+    const place = form.querySelector("[data-package]");
+    place.replaceChildren(...lines);
+    place.hidden = false;
+    const fails = findings.filter((finding) => finding.holds === false).length;
+    form.querySelector("[data-told]").textContent = fails
+      ? `${file.name} does not hold: ${fails} of ${findings.length} checks fail.`
+      : `${file.name} holds as far as a browser checks it. muster verify checks the rest.`;
   }
 
   // Browsers compute digests only where the page came over TLS or from this machine.

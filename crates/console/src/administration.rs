@@ -4,10 +4,9 @@
 use crate::api::{Refusal, encoded};
 use crate::fields::{Fields, address};
 use crate::form::Posted;
-use crate::look::{Moment, bytes, count, text};
+use crate::look::{Moment, age, bytes, count, text};
 use crate::page::{Layout, Section, see_other, shown};
 use crate::problem::Problem;
-use crate::snapshots::age;
 use crate::state::Console;
 use crate::visitor::Visitor;
 use askama::Template;
@@ -130,11 +129,15 @@ pub(crate) async fn page(
         Err(refusal) if refusal.status == StatusCode::FORBIDDEN => (Vec::new(), refusal.text),
         Err(refusal) => return Err(refusal.into()),
     };
-    let told: Result<InstallationDescription, Refusal> = visitor.api.get("/muster/v1/installation").await;
-    let told = match told {
-        Ok(told) => Some(installation(told, console.now())),
-        Err(refusal) if refusal.status == StatusCode::FORBIDDEN => None,
-        Err(refusal) => return Err(refusal.into()),
+    let told = if visitor.session.may_administer() {
+        let told: Result<InstallationDescription, Refusal> = visitor.api.get("/muster/v1/installation").await;
+        match told {
+            Ok(told) => Some(installation(told, console.now())),
+            Err(refusal) if refusal.status == StatusCode::FORBIDDEN => None,
+            Err(refusal) => return Err(refusal.into()),
+        }
+    } else {
+        None
     };
     let session = &visitor.session;
     let auditor = session.auditor.as_ref().map(|auditor| Auditor {

@@ -36,7 +36,9 @@ pub(crate) struct Choice {
 }
 
 /// Arguments that every report takes. A form has them in a part of its own, which is closed until one is given.
-const COMMON: [&str; 3] = ["selectedFormats", "extraFormats", "formulaGuard"];
+const COMMON: [&str; 5] = ["selectedFormats", "extraFormats", "formulaGuard", "csvBom", "pdfColumns"];
+/// Those of them that are `on` or `off`, or what the settings say.
+const SWITCHES: [&str; 2] = ["formulaGuard", "csvBom"];
 
 /// The fields of a form.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,6 +84,12 @@ fn follows(argument: &ArgumentDescription, all: &[ArgumentDescription], sources:
 
 /// `correlatedOnly` as people write it: `Correlated only`.
 fn label(name: &str) -> String {
+    // What has a short form in its name.
+    match name {
+        "csvBom" => return "CSV with a byte order mark".to_owned(),
+        "pdfColumns" => return "Columns of the PDF".to_owned(),
+        _ => {}
+    }
     let mut label = String::new();
     for (index, c) in name.chars().enumerate() {
         match c {
@@ -134,6 +142,14 @@ fn field(argument: &ArgumentDescription, sources: &[SourceChoice], given: &Field
                 is_chosen: given.text(&argument.name) == value,
             };
             (Form::YesNo, vec![choice("", usual), choice("true", "Yes"), choice("false", "No")])
+        }
+        _ if SWITCHES.contains(&name) => {
+            let choice = |value: &str, name: &str| Choice {
+                value: value.to_owned(),
+                name: name.to_owned(),
+                is_chosen: given.text(&argument.name) == value,
+            };
+            (Form::Choose, vec![choice("", "As the settings say"), choice("on", "On"), choice("off", "Off")])
         }
         "texts" if !allowed.is_empty() => {
             let choice =
@@ -250,6 +266,24 @@ mod tests {
             authoritative,
         };
         vec![source("s1", "HR", true), source("s2", "Active Directory", false)]
+    }
+
+    #[test]
+    fn what_every_report_takes_is_in_a_part_of_its_own() {
+        let arguments =
+            [argument("csvBom", "text"), argument("pdfColumns", "text"), argument("query", "query")];
+        let form = fields(&arguments, &[], &Fields::read("csvBom=off"), "");
+        assert_eq!(form.own.iter().map(|field| field.name.as_str()).collect::<Vec<_>>(), ["query"]);
+        let [bom, columns] = &form.common[..] else { panic!("{form:?}") };
+        assert_eq!(
+            (bom.label.as_str(), columns.label.as_str()),
+            ("CSV with a byte order mark", "Columns of the PDF")
+        );
+        let chosen: Vec<_> =
+            bom.choices.iter().map(|choice| (choice.value.as_str(), choice.is_chosen)).collect();
+        assert_eq!(chosen, [("", false), ("on", false), ("off", true)]);
+        assert!(form.is_open);
+        assert_eq!(values(&arguments, &[], &Fields::read("csvBom=off")).get("csvBom"), Some(&json!("off")));
     }
 
     #[test]

@@ -16,7 +16,7 @@ struct Asset {
 }
 
 /// htmx is version 4.0.1 as its package has it; its licence (0BSD) asks for no notice.
-const ASSETS: [Asset; 4] = [
+const ASSETS: [Asset; 5] = [
     Asset {
         name: "console.css",
         media_type: "text/css; charset=utf-8",
@@ -32,11 +32,16 @@ const ASSETS: [Asset; 4] = [
         media_type: "text/javascript; charset=utf-8",
         content: include_bytes!("../assets/htmx.min.js"),
     },
+    Asset {
+        name: "package.js",
+        media_type: "text/javascript; charset=utf-8",
+        content: include_bytes!("../assets/package.js"),
+    },
     Asset { name: "icon.svg", media_type: "image/svg+xml", content: include_bytes!("../assets/icon.svg") },
 ];
 
 /// The addresses, in the order of [`ASSETS`].
-static ADDRESSES: LazyLock<[String; 4]> = LazyLock::new(|| {
+static ADDRESSES: LazyLock<[String; 5]> = LazyLock::new(|| {
     ASSETS.map(|asset| {
         let digest = hex::encode(Sha256::digest(asset.content));
         format!("/ui/assets/{}/{}", &digest[..16], asset.name)

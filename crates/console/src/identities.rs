@@ -12,6 +12,7 @@ use axum::extract::{Path, RawQuery};
 use axum::http::{Method, StatusCode};
 use axum::response::Response;
 use serde_json::{Value, json};
+use std::collections::HashMap;
 
 /// Identities of a page.
 const PAGE: u64 = 50;
@@ -19,6 +20,8 @@ const PAGE: u64 = 50;
 const REACH: u64 = 10_000;
 /// Changes that a page shows.
 const CHANGES: usize = 100;
+/// Gains of access that are read, to say since when an identity has it.
+const GAINS: usize = 250;
 
 fn layout(title: impl Into<String>, visitor: &Visitor) -> Layout {
     Layout::new(title, Section::Identities, Some(&visitor.session))
@@ -109,9 +112,53 @@ struct Account {
     why: String,
     state: &'static str,
     created: Moment,
+    since: Since,
+}
+
+/// Since when an identity has something.
+enum Since {
+    /// A snapshot showed it first.
+    At(Moment),
+    /// The first kept snapshot shows it.
+    First,
+    /// The history does not say it, or may not be read.
+    Unknown,
+}
+
+/// When an identity gained what it has, by the id of the access item; nothing where the history may not be read.
+struct Gained {
+    known: Option<HashMap<String, Moment>>,
+    /// Whether all gains are known.
+    is_whole: bool,
+}
+
+impl Gained {
+    /// From the events, the newest first.
+    fn of(events: Option<&[Value]>) -> Self {
+        let known = events.map(|events| {
+            let mut gained = HashMap::new();
+            for event in events {
+                if let Some(id) = event["accessItem"]["id"].as_str() {
+                    gained.entry(id.to_owned()).or_insert(Moment::of_value(&event["dateTime"]));
+                }
+            }
+            gained
+        });
+        Self { known, is_whole: events.is_some_and(|events| events.len() < GAINS) }
+    }
+
+    fn since(&self, item: &Value) -> Since {
+        let (Some(known), Some(id)) = (&self.known, item["id"].as_str()) else { return Since::Unknown };
+        match known.get(id) {
+            Some(at) => Since::At(*at),
+            None if self.is_whole => Since::First,
+            None => Since::Unknown,
+        }
+    }
 }
 
 struct Access {
+    since: Since,
     kind: String,
     name: String,
     source: String,
@@ -140,11 +187,12 @@ struct IdentityPage {
     first: Moment,
 }
 
-fn account(account: &Value) -> Account {
+fn account(account: &Value, gained: &Gained) -> Account {
     let native = account["accountId"].as_str().unwrap_or_default();
     let source = account["source"]["id"].as_str().unwrap_or_default();
     let is = |member: &str| account[member].as_bool().unwrap_or(false);
     Account {
+        since: gained.since(account),
         why: if native.is_empty() { String::new() } else { link_address(source, native) },
         source: text(&account["source"], "name"),
         name: [&account["accountId"], &account["name"], &account["id"]]
@@ -161,12 +209,13 @@ fn account(account: &Value) -> Account {
     }
 }
 
-fn access(access: &Value) -> Access {
+fn access(access: &Value, gained: &Gained) -> Access {
     // The name of an entitlement is often its value.
     let is_named = access["value"] == access["name"];
     let detail = [&access["attribute"], if is_named { &Value::Null } else { &access["value"] }];
     let detail = detail.into_iter().filter(|part| !part.is_null());
     Access {
+        since: gained.since(access),
         kind: text(access, "type").replace('_', " ").to_lowercase(),
         name: name_of(access),
         source: text(&access["source"], "name"),
@@ -226,6 +275,13 @@ pub(crate) async fn one(visitor: Visitor, Path(id): Path<String>) -> Result<Resp
         }
         Err(refusal) => return Err(refusal.into()),
     };
+    let gains: Result<Vec<Value>, Refusal> = match without_changes.is_empty() {
+        true => {
+            visitor.api.get(&format!("{history}/events?limit={GAINS}&eventTypes=AccessItemAssociated")).await
+        }
+        false => Ok(Vec::new()),
+    };
+    let gained = Gained::of(gains.ok().as_deref().filter(|_| without_changes.is_empty()));
     let first = if without_changes.is_empty() {
         let since: Result<Value, Refusal> = visitor.api.get(&format!("{history}/start-date")).await;
         since.map_or(Moment(None), |since| Moment::of_value(&since))
@@ -243,8 +299,8 @@ pub(crate) async fn one(visitor: Visitor, Path(id): Path<String>) -> Result<Resp
         layout: layout(name.as_str(), &visitor),
         facts: FACTS.into_iter().filter_map(fact).collect(),
         attributes: attributes.map(|(name, given)| (name.clone(), value(given))).collect(),
-        accounts: all("accounts").iter().map(account).collect(),
-        access: all("access").iter().map(access).collect(),
+        accounts: all("accounts").iter().map(|item| account(item, &gained)).collect(),
+        access: all("access").iter().map(|item| access(item, &gained)).collect(),
         name,
         id,
         changes,
@@ -256,6 +312,26 @@ pub(crate) async fn one(visitor: Visitor, Path(id): Path<String>) -> Result<Resp
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What was lost and gained again is there since the last gain.
+    #[test]
+    fn access_is_there_since_its_last_gain() {
+        let gain = |id: &str, at: &str| json!({"accessItem": {"id": id}, "dateTime": at});
+        let events = [gain("e1", "2026-03-01T00:00:00Z"), gain("e1", "2026-01-01T00:00:00Z")];
+        let told = |gained: &Gained, id: &str| match gained.since(&json!({"id": id})) {
+            Since::At(at) => at.0.map(|at| at.to_rfc3339()).unwrap_or_default(),
+            Since::First => "first".to_owned(),
+            Since::Unknown => "unknown".to_owned(),
+        };
+        let gained = Gained::of(Some(&events));
+        assert_eq!(
+            (told(&gained, "e1"), told(&gained, "e2")),
+            ("2026-03-01T00:00:00+00:00".into(), "first".into())
+        );
+        let many = vec![gain("e1", "2026-03-01T00:00:00Z"); GAINS];
+        assert_eq!(told(&Gained::of(Some(&many)), "e2"), "unknown");
+        assert_eq!(told(&Gained::of(None), "e1"), "unknown");
+    }
 
     #[test]
     fn changes_are_told_in_a_line() {

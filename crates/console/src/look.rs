@@ -155,6 +155,28 @@ pub(crate) fn between(from: Moment, to: Moment) -> String {
     }
 }
 
+/// What is left of a run that began at `since` and has written `done` of `most` rows; nothing where that cannot be told.
+pub(crate) fn time_left(since: Moment, (done, most): (u64, u64), now: DateTime<Utc>) -> String {
+    let left = since.0.filter(|_| done > 0 && most >= done).and_then(|since| {
+        let so_far = u128::try_from((now - since).num_milliseconds()).ok()?;
+        let left = so_far * u128::from(most - done) / u128::from(done);
+        TimeDelta::try_milliseconds(i64::try_from(left).ok()?)
+    });
+    left.map_or_else(String::new, |left| format!("about {} left", duration(left)))
+}
+
+/// Time since, roughly.
+pub(crate) fn age(at: Moment, now: DateTime<Utc>) -> String {
+    match at.0 {
+        None => String::new(),
+        Some(at) => match (now - at).num_days() {
+            0 => format!("{} ago", duration(now - at)),
+            1 => "1 day ago".to_owned(),
+            days => format!("{days} days ago"),
+        },
+    }
+}
+
 /// A value of JSON as a person reads it.
 pub(crate) fn value(value: &Value) -> String {
     match value {

@@ -5,14 +5,14 @@ use crate::arguments::{Form, FormFields, SourceChoice, fields, values};
 use crate::fields::Fields;
 use crate::form::Posted;
 use crate::page::{Layout, Section, html, see_other, shown};
-use crate::preview::{Preview, preview};
+use crate::preview::{Preview, preview, search_fields};
 use crate::problem::Problem;
 use crate::visitor::Visitor;
 use askama::Template;
 use axum::extract::{Path, RawQuery};
 use axum::http::{Method, StatusCode};
 use axum::response::Response;
-use muster_wire::{ReportDescription, TaskResultDetails};
+use muster_wire::{ReportDescription, SearchFieldsDescription, TaskResultDetails};
 use serde_json::{Value, json};
 
 #[derive(Template)]
@@ -82,21 +82,24 @@ struct NewRunPage {
     as_of_error: String,
     preview: Preview,
     is_search: bool,
+    /// The fields that the query can name.
+    search_fields: Vec<SearchFieldsDescription>,
     here: String,
 }
 
-fn is_search(report: &ReportDescription) -> bool {
+/// Whether a report has a query that people write.
+pub(crate) fn is_search(report: &ReportDescription) -> bool {
     report.arguments.iter().any(|argument| argument.kind == "query")
 }
 
-fn asked(
+async fn asked(
     visitor: &Visitor,
     report: ReportDescription,
     sources: &[SourceChoice],
     given: &Fields,
     refused: Option<&Refusal>,
     preview: Preview,
-) -> Response {
+) -> Result<Response, Problem> {
     let error = refused.map(|refusal| refusal.text.clone()).unwrap_or_default();
     let status = refused.map_or(StatusCode::OK, |refusal| refusal.status);
     let of_date = error.starts_with("asOf") || error.contains("snapshot");
@@ -108,10 +111,14 @@ fn asked(
         error,
         preview,
         is_search: is_search(&report),
+        search_fields: match is_search(&report) {
+            true => search_fields(visitor).await?,
+            false => Vec::new(),
+        },
         here: format!("/ui/new/{}", encoded(&report.id)),
         report,
     };
-    html(status, &page)
+    Ok(html(status, &page))
 }
 
 /// The form, filled in with what the address says.
@@ -127,7 +134,7 @@ pub(crate) async fn form(
         true => preview(&visitor, &values(&report.arguments, &sources, &given)).await?,
         false => Preview::default(),
     };
-    Ok(asked(&visitor, report, &sources, &given, None, preview))
+    asked(&visitor, report, &sources, &given, None, preview).await
 }
 
 /// Starts the run, or shows what a search would find.
@@ -138,7 +145,7 @@ pub(crate) async fn start(Path(id): Path<String>, posted: Posted) -> Result<Resp
     let arguments = values(&report.arguments, &sources, &given);
     if given.text("do") != "run" && is_search(&report) {
         let preview = preview(&visitor, &arguments).await?;
-        return Ok(asked(&visitor, report, &sources, &given, None, preview));
+        return asked(&visitor, report, &sources, &given, None, preview).await;
     }
     let mut body = json!({"arguments": arguments});
     if !given.text("asOf").is_empty() {
@@ -155,7 +162,7 @@ pub(crate) async fn start(Path(id): Path<String>, posted: Posted) -> Result<Resp
             if is_search(&report) {
                 shown = preview(&visitor, &arguments).await?;
             }
-            Ok(asked(&visitor, report, &sources, &given, Some(&refusal), shown))
+            asked(&visitor, report, &sources, &given, Some(&refusal), shown).await
         }
         Err(refusal) => Err(refusal.into()),
     }

@@ -59,12 +59,12 @@ fn may(session: &Session, section: Section) -> bool {
         | Section::Snapshots
         | Section::Verify
         | Section::Administration => true,
-        Section::NewRun => session.has(&["sp:report:manage"]),
+        Section::NewRun => session.may_start(),
         Section::Schedules => session.has(&READ),
         Section::Searches => {
             session.is_user && session.has(&["sp:saved-search:read", "sp:saved-search:manage"])
         }
-        Section::Identities => session.has(&["sp:search:read"]),
+        Section::Identities => session.may_search(),
     }
 }
 
@@ -116,6 +116,7 @@ impl Layout {
             "cancelled" => "The run is cancelled.",
             "removed" => "It is removed.",
             "saved" => "It is saved.",
+            "kept" => "The definition is kept. Every process of the service runs it within two seconds.",
             "paused" => "The schedule is paused.",
             "resumed" => "The schedule goes on.",
             "started" => "The run is started.",

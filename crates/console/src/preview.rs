@@ -5,6 +5,7 @@ use crate::look::{count, value};
 use crate::problem::Problem;
 use crate::visitor::Visitor;
 use axum::http::{Method, StatusCode};
+use muster_wire::SearchFieldsDescription;
 use serde_json::{Map, Value, json};
 
 /// Documents of a preview.
@@ -88,6 +89,19 @@ fn cell(document: &Value, path: &str) -> String {
         }
     }
     value(&found(document, &path.split('.').collect::<Vec<_>>()))
+}
+
+/// The fields that a query can name, for those who may search; none before the first snapshot.
+pub(crate) async fn search_fields(visitor: &Visitor) -> Result<Vec<SearchFieldsDescription>, Problem> {
+    if !visitor.session.may_search() {
+        return Ok(Vec::new());
+    }
+    match visitor.api.get("/muster/v1/search-fields").await {
+        Ok(fields) => Ok(fields),
+        Err(refusal) if refusal.status == StatusCode::UNAUTHORIZED => Err(refusal.into()),
+        // A form is of use without them.
+        Err(_) => Ok(Vec::new()),
+    }
 }
 
 /// Asks for the first documents of a search.

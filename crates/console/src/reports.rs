@@ -1,14 +1,15 @@
 //! The reports that are installed: built-in ones and those of this installation, each with what it takes and what it gives.
 
 use crate::api::encoded;
+use crate::fields::Fields;
 use crate::new_run::{definition, definitions};
 use crate::page::{Layout, Section, shown};
 use crate::problem::Problem;
 use crate::visitor::Visitor;
 use askama::Template;
-use axum::extract::Path;
+use axum::extract::{Path, RawQuery};
 use axum::response::Response;
-use muster_wire::{ArgumentDescription, ReportDescription};
+use muster_wire::{ArgumentDescription, KeptDefinitionDescription, ReportDescription};
 use serde_json::Value;
 
 #[derive(Template)]
@@ -17,13 +18,16 @@ struct ReportsPage {
     layout: Layout,
     /// Each with the address of its page.
     reports: Vec<(String, ReportDescription)>,
+    may_define: bool,
 }
 
 /// The list.
-pub(crate) async fn list(visitor: Visitor) -> Result<Response, Problem> {
+pub(crate) async fn list(visitor: Visitor, RawQuery(query): RawQuery) -> Result<Response, Problem> {
+    let query = Fields::read(&query.unwrap_or_default());
     let reports = definitions(&visitor).await?.into_iter();
     shown(&ReportsPage {
-        layout: Layout::new("Reports", Section::Reports, Some(&visitor.session)),
+        layout: Layout::new("Reports", Section::Reports, Some(&visitor.session)).noticing(query.text("done")),
+        may_define: visitor.session.may_define(),
         reports: reports.map(|report| (format!("/ui/reports/{}", encoded(&report.id)), report)).collect(),
     })
 }
@@ -36,6 +40,8 @@ struct ReportPage {
     arguments: Vec<Argument>,
     /// Columns that follow from the data.
     further_columns: &'static str,
+    /// The page of its versions; empty for a built-in report, and one of a file.
+    definition: String,
     /// The form of a new run; empty where the visitor may start none.
     run: String,
 }
@@ -69,8 +75,15 @@ fn argument(given: &ArgumentDescription) -> Argument {
 /// One report.
 pub(crate) async fn one(visitor: Visitor, Path(id): Path<String>) -> Result<Response, Problem> {
     let report = definition(&visitor, &id).await?;
-    let may_run = visitor.session.has(&["sp:report:manage"]);
+    let kept = match report.built_in {
+        true => Vec::new(),
+        false => visitor.api.get::<Vec<KeptDefinitionDescription>>("/muster/v1/report-definitions").await?,
+    };
     shown(&ReportPage {
+        definition: match kept.iter().any(|kept| kept.id == report.id) {
+            true => format!("/ui/definitions/{}", encoded(&report.id)),
+            false => String::new(),
+        },
         layout: Layout::new(report.name.as_str(), Section::Reports, Some(&visitor.session)),
         arguments: report.arguments.iter().map(argument).collect(),
         further_columns: match report.attribute_columns.as_deref() {
@@ -78,7 +91,11 @@ pub(crate) async fn one(visitor: Visitor, Path(id): Path<String>) -> Result<Resp
             Some("source") => "Then a column for each account attribute of the source.",
             Some(_) | None => "",
         },
-        run: if may_run { format!("/ui/new/{}", encoded(&report.id)) } else { String::new() },
+        run: if visitor.session.may_start() {
+            format!("/ui/new/{}", encoded(&report.id))
+        } else {
+            String::new()
+        },
         report,
     })
 }

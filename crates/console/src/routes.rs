@@ -3,8 +3,8 @@
 use crate::problem::Problem;
 use crate::state::Console;
 use crate::{
-    administration, assets, compare, files, identities, issuer_sign_in, link, live, new_run, page, reports,
-    run, runs, saved_searches, schedules, sign_in, snapshots, verify,
+    administration, assets, compare, definitions, files, identities, issuer_sign_in, link, live, new_run,
+    page, reports, run, runs, saved_searches, schedules, sign_in, snapshots, sources, verify,
 };
 use axum::Router;
 use axum::routing::{get, post};
@@ -35,6 +35,9 @@ pub(crate) fn routes() -> Router<Console> {
         .route("/ui/new/{id}", get(new_run::form).post(new_run::start))
         .route("/ui/reports", get(reports::list))
         .route("/ui/reports/{id}", get(reports::one))
+        .route("/ui/definitions", get(definitions::form).post(definitions::keep))
+        .route("/ui/definitions/{id}", get(definitions::one))
+        .route("/ui/definitions/{id}/remove", get(definitions::ask_remove).post(definitions::remove))
         .route("/ui/verify", get(verify::page))
         .route("/ui/searches", get(saved_searches::list))
         .route("/ui/searches/new", get(saved_searches::form).post(saved_searches::keep))
@@ -50,7 +53,8 @@ pub(crate) fn routes() -> Router<Console> {
         .route("/ui/schedules/{id}/remove", get(schedules::ask_remove).post(schedules::remove))
         .route("/ui/identities", get(identities::list))
         .route("/ui/identities/{id}", get(identities::one))
-        .route("/ui/sources", get(snapshots::sources))
+        .route("/ui/sources", get(sources::list))
+        .route("/ui/sources/{id}", get(sources::one))
         .route("/ui/links", get(link::page))
         .route("/ui/snapshots", get(snapshots::list))
         .route("/ui/snapshots/compare", get(snapshots::compare))

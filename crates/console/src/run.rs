@@ -1,10 +1,11 @@
 //! One run: how it is, what it was asked, what it read, what it counted, its files, and what can be done with it.
 
-use crate::api::encoded;
+use crate::api::{Refusal, encoded};
 use crate::arguments::form_fields;
 use crate::fields::{Fields, address};
 use crate::form::Posted;
-use crate::look::{Moment, NOTHING, RunState, between, bytes, count, duration, text, value};
+use crate::look::{Moment, NOTHING, RunState, between, bytes, count, text, time_left, value};
+use crate::messages::advice;
 use crate::page::{Layout, Section, see_other, shown};
 use crate::problem::Problem;
 use crate::question::{Question, act};
@@ -16,8 +17,17 @@ use axum::extract::{Path, RawQuery, State};
 use axum::http::{Method, StatusCode};
 use axum::response::Response;
 use chrono::{DateTime, Utc};
-use muster_wire::{ListedResult, TaskResultDetails, TaskResultDetailsMessagesInner};
+use muster_wire::{
+    AuditEventDescription, AuditTrailDescription, ListedResult, TaskResultDetails,
+    TaskResultDetailsMessagesInner,
+};
 use serde_json::Value;
+use std::collections::HashSet;
+
+/// The name of the events of downloads.
+const DOWNLOAD: &str = "download";
+/// Downloads that a page shows.
+const DOWNLOADS: usize = 5;
 
 /// A step in the life of a run.
 struct Step {
@@ -25,6 +35,8 @@ struct Step {
     at: Moment,
     /// Since the step before.
     after: String,
+    /// What is said of it: how many rows, who downloaded what.
+    detail: String,
 }
 
 /// Something a reader must know.
@@ -34,6 +46,8 @@ struct Note {
     kind: &'static str,
     key: String,
     text: String,
+    /// What to do about it.
+    advice: &'static str,
 }
 
 /// A name with its value.
@@ -86,7 +100,14 @@ struct Cover {
 
 struct Subtotal {
     by: String,
-    parts: Vec<Pair>,
+    parts: Vec<Part>,
+}
+
+/// A part of a subtotal, with a bar: its length in hundredths of the longest.
+struct Part {
+    name: String,
+    rows: String,
+    length: u64,
 }
 
 /// How far a run is.
@@ -168,18 +189,28 @@ pub(crate) async fn one(
     let (created, launched) =
         (Moment::of(details.created.as_deref()), Moment::of(details.launched.as_deref()));
     let here = format!("/ui/runs/{}", encoded(&id));
+    let downloads = match &kept_cover {
+        Some(_) if visitor.session.may_administer() => downloads(&visitor, &id).await?,
+        Some(_) | None => Vec::new(),
+    };
     let page = RunPage {
         layout: Layout::new(name.as_str(), Section::Runs, Some(&visitor.session))
             .noticing(query.text("done")),
         description: details.description.clone().unwrap_or_default(),
         launcher: details.launcher.clone().unwrap_or_default(),
-        steps: steps(&details, created, launched, state),
+        steps: steps(&details, created, launched, state, kept_cover.as_ref())
+            .into_iter()
+            .chain(downloads)
+            .collect(),
         ahead: (state == RunState::Running).then(|| ahead(&details, launched, console.now())),
-        notes: details.messages.iter().map(note).collect(),
+        notes: notes(&details.messages),
         check: address("/ui/verify", [("run", id.clone())]),
         without_files: without_files(state, has_expired, &details),
         kept: kept(&details),
-        again: again(&definition, kept_cover.as_ref(), &details),
+        again: match visitor.session.may_start() {
+            true => again(&definition, kept_cover.as_ref(), &details),
+            false => String::new(),
+        },
         may_cancel: state.is_live() && visitor.session.may_cancel() && !definition.is_empty(),
         cover: kept_cover.as_ref().map(|kept| cover(kept, &here, has_expired)),
         live: if state.is_live() {
@@ -209,25 +240,63 @@ async fn earlier(visitor: &Visitor, id: &str, name: &str) -> Result<Vec<Row>, Pr
     Ok(same.take(20).map(Row::of_result).collect())
 }
 
-fn steps(details: &TaskResultDetails, created: Moment, launched: Moment, state: RunState) -> Vec<Step> {
+/// Who downloaded the files, of those events that the audit trail has; the first downloads first.
+async fn downloads(visitor: &Visitor, id: &str) -> Result<Vec<Step>, Problem> {
+    let asked = address("/muster/v1/audit-events", [("task", id.to_owned()), ("limit", "250".to_owned())]);
+    let trail: Result<AuditTrailDescription, Refusal> = visitor.api.get(&asked).await;
+    let events = match trail {
+        Ok(trail) => trail.events,
+        Err(refusal) if refusal.status == StatusCode::UNAUTHORIZED => return Err(refusal.into()),
+        // The page is of use without them.
+        Err(_) => Vec::new(),
+    };
+    let downloaded: Vec<_> = events.into_iter().filter(|event| event.operation == DOWNLOAD).collect();
+    let more = downloaded.len().saturating_sub(DOWNLOADS);
+    let step = |(index, event): (usize, &AuditEventDescription)| Step {
+        name: "Downloaded",
+        at: Moment::of(Some(&event.at)),
+        after: String::new(),
+        detail: match index {
+            0 if more > 0 => format!("by {}; {more} times before", event.who),
+            _ => format!("by {}", event.who),
+        },
+    };
+    // The last ones, in the order of time.
+    Ok(downloaded[..downloaded.len() - more].iter().rev().enumerate().map(step).collect())
+}
+
+fn steps(
+    details: &TaskResultDetails,
+    created: Moment,
+    launched: Moment,
+    state: RunState,
+    cover: Option<&Value>,
+) -> Vec<Step> {
     let step = |name, at, before: Option<Moment>| Step {
         name,
         at,
         after: before.map_or_else(String::new, |before| between(before, at)),
+        detail: String::new(),
     };
     let mut steps = vec![step("Queued", created, None)];
     if launched.0.is_some() {
         steps.push(step("Started", launched, Some(created)));
     }
     let completed = Moment::of(details.completed.as_deref());
+    let counted = cover.map_or(Moment(None), |cover| Moment::of_value(&cover["completed"]));
+    if let Some(cover) = cover.filter(|_| counted.0.is_some()) {
+        let rows = &cover["reconciliation"]["reported"];
+        let detail = rows.as_u64().map_or_else(String::new, |rows| format!("{} rows", count(rows)));
+        steps.push(Step { detail, ..step("Written and counted", counted, Some(launched)) });
+    }
     if completed.0.is_some() {
         let name = match state {
             RunState::Failed => "Failed",
             RunState::Cancelled => "Cancelled",
-            RunState::Succeeded | RunState::Warned => "Counted and published",
+            RunState::Succeeded | RunState::Warned => "Published",
             RunState::Waiting | RunState::Running | RunState::Unknown => "Ended",
         };
-        let before = if launched.0.is_some() { launched } else { created };
+        let before = [counted, launched].into_iter().find(|before| before.0.is_some()).unwrap_or(created);
         steps.push(step(name, completed, Some(before)));
     }
     steps
@@ -236,17 +305,19 @@ fn steps(details: &TaskResultDetails, created: Moment, launched: Moment, state: 
 fn ahead(details: &TaskResultDetails, launched: Moment, now: DateTime<Utc>) -> Ahead {
     let text = details.progress.clone().unwrap_or_default();
     let (done, most) = rows_of(&text).unwrap_or((0, 0));
-    let left = launched.0.filter(|_| done > 0 && most >= done).and_then(|launched| {
-        let so_far = u128::try_from((now - launched).num_milliseconds()).ok()?;
-        let left = so_far * u128::from(most - done) / u128::from(done);
-        chrono::TimeDelta::try_milliseconds(i64::try_from(left).ok()?)
-    });
-    Ahead {
-        done,
-        most,
-        text,
-        left: left.map_or_else(String::new, |left| format!("about {} left", duration(left))),
+    Ahead { done, most, text, left: time_left(launched, (done, most), now) }
+}
+
+/// The messages, with what to do about each kind of them once.
+fn notes(messages: &[TaskResultDetailsMessagesInner]) -> Vec<Note> {
+    let mut notes: Vec<Note> = messages.iter().map(note).collect();
+    let mut told = HashSet::new();
+    for note in &mut notes {
+        if !told.insert(note.key.clone()) {
+            note.advice = "";
+        }
     }
+    notes
 }
 
 fn note(message: &TaskResultDetailsMessagesInner) -> Note {
@@ -260,6 +331,7 @@ fn note(message: &TaskResultDetailsMessagesInner) -> Note {
         class,
         kind,
         key: message.key.clone().unwrap_or_default(),
+        advice: advice(message.key.as_deref().unwrap_or_default()),
         text: message.localized_text.clone().unwrap_or_default(),
     }
 }
@@ -325,13 +397,9 @@ fn cover(cover: &Value, here: &str, has_expired: bool) -> Cover {
     }
     lines.push(line("Expected".into(), &counted["expected"], "=", true));
     lines.push(line("Reported".into(), &counted["reported"], "", true));
-    let subtotals = list(&counted["subtotals"]).iter().map(|subtotal| Subtotal {
-        by: text(subtotal, "by"),
-        parts: list(&subtotal["parts"])
-            .iter()
-            .map(|part| Pair { name: text(part, "label"), value: number(&part["rows"]) })
-            .collect(),
-    });
+    let subtotals = list(&counted["subtotals"])
+        .iter()
+        .map(|subtotal| Subtotal { by: text(subtotal, "by"), parts: parts(list(&subtotal["parts"])) });
     let files = list(&cover["files"]).iter().map(|file| {
         let format = text(file, "format");
         FileRow {
@@ -365,6 +433,18 @@ fn cover(cover: &Value, here: &str, has_expired: bool) -> Cover {
         query: text(cover, "effectiveQuery"),
         verify: text(cover, "howToVerify"),
     }
+}
+
+/// The parts of a subtotal. A part that has a row has a bar that can be seen.
+fn parts(given: &[Value]) -> Vec<Part> {
+    let rows = |part: &Value| part["rows"].as_u64().unwrap_or(0);
+    let most = given.iter().map(rows).max().unwrap_or(0).max(1);
+    let part = |part: &Value| Part {
+        name: text(part, "label"),
+        rows: number(&part["rows"]),
+        length: u64::try_from((u128::from(rows(part)) * 100).div_ceil(u128::from(most))).unwrap_or(100),
+    };
+    given.iter().map(part).collect()
 }
 
 fn source(source: &Value) -> SourceRow {
@@ -433,6 +513,26 @@ mod tests {
     }
 
     #[test]
+    fn what_to_do_is_told_once_for_a_kind_of_message() {
+        let message = |key: &str| -> TaskResultDetailsMessagesInner {
+            let message =
+                json!({"type": "WARN", "error": false, "warning": true, "key": key, "localizedText": "x"});
+            serde_json::from_value(message).expect("it is a message")
+        };
+        let told = notes(&[message("source_stale"), message("source_refused"), message("source_stale")]);
+        assert_eq!(told.iter().map(|note| note.advice.is_empty()).collect::<Vec<_>>(), [false, false, true]);
+    }
+
+    /// The longest bar is whole, and no part that has a row is without a bar.
+    #[test]
+    fn bars_are_in_proportion() {
+        let given = json!([{"label": "a", "rows": 2000}, {"label": "b", "rows": 500}, {"label": "c", "rows": 1}, {"label": "d", "rows": 0}]);
+        let lengths = |given: &Value| parts(list(given)).iter().map(|part| part.length).collect::<Vec<_>>();
+        assert_eq!(lengths(&given), [100, 25, 1, 0]);
+        assert_eq!(lengths(&json!([{"label": "a", "rows": 0}])), [0]);
+    }
+
+    #[test]
     fn a_reconciliation_is_read_as_a_sum() {
         let given = json!({
             "snapshot": {"sources": []},
@@ -445,6 +545,6 @@ mod tests {
         let lines: Vec<_> = cover.lines.iter().map(|line| (line.sign, line.rows.as_str())).collect();
         assert_eq!(lines, [("", "1,040"), ("−", "40"), ("=", "1,000"), ("", "1,000")]);
         assert_eq!(cover.agrees, Some(true));
-        assert_eq!(cover.subtotals[0].parts[0].value, "1,000");
+        assert_eq!(cover.subtotals[0].parts[0].rows, "1,000");
     }
 }

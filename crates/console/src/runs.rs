@@ -4,17 +4,19 @@
 
 use crate::api::{Counted, Refusal};
 use crate::fields::{Fields, address};
-use crate::look::{Moment, NOTHING, RunState, between, count};
+use crate::look::{Moment, NOTHING, RunState, between, count, time_left};
 use crate::page::{Layout, Section, shown};
 use crate::problem::Problem;
+use crate::state::Console;
 use crate::tasks::{TASK_SCOPES, tasks_address};
 use crate::visitor::Visitor;
 use askama::Template;
-use axum::extract::RawQuery;
+use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
 use muster_wire::{ListedResult, TaskCounts, TaskStatus};
+use serde_json::Value;
 
 /// Runs of a page.
 const PAGE: usize = 50;
@@ -27,6 +29,8 @@ const LOOKED_THROUGH: usize = 1_000;
 pub(crate) struct Row {
     pub(crate) id: String,
     pub(crate) name: String,
+    /// The id of the report, where the API says it.
+    pub(crate) report: Option<String>,
     pub(crate) launcher: String,
     pub(crate) created: Moment,
     pub(crate) state: RunState,
@@ -35,6 +39,8 @@ pub(crate) struct Row {
     pub(crate) progress: String,
     /// Of a run in progress.
     pub(crate) percent: Option<i32>,
+    /// How much longer a run in progress takes.
+    pub(crate) left: String,
 }
 
 /// `37 of 40 rows written`: 37 and 40.
@@ -44,19 +50,24 @@ pub(crate) fn rows_of(progress: &str) -> Option<(u64, u64)> {
 }
 
 impl Row {
-    fn of_task(task: TaskStatus) -> Self {
+    fn of_task(task: TaskStatus, now: DateTime<Utc>) -> Self {
         let status = task.completion_status.as_ref().map(|status| status.as_str());
         let state = RunState::of(status, task.launched.is_some());
         let progress = task.progress.unwrap_or_default();
         let has_rows = matches!(state, RunState::Succeeded | RunState::Warned);
         let shown = match rows_of(&progress) {
             Some((rows, _)) if has_rows => count(rows),
-            _ if state.is_live() => progress,
+            _ if state.is_live() => progress.clone(),
             _ => NOTHING.to_owned(),
         };
         let launched = Moment::of(task.launched.as_deref().or(Some(&task.created)));
+        let left = match (state, rows_of(&progress)) {
+            (RunState::Running, Some(rows)) => time_left(launched, rows, now),
+            _ => String::new(),
+        };
         Self {
             id: task.id,
+            report: task.attributes.get("reportId").and_then(Value::as_str).map(str::to_owned),
             name: task.unique_name,
             launcher: task.launcher,
             created: Moment::of(Some(&task.created)),
@@ -64,6 +75,7 @@ impl Row {
             duration: between(launched, Moment::of(task.completed.as_deref())),
             progress: shown,
             percent: (state == RunState::Running).then_some(task.percent_complete),
+            left,
         }
     }
 
@@ -74,6 +86,7 @@ impl Row {
         let took = result.duration.and_then(chrono::TimeDelta::try_milliseconds);
         Self {
             id: result.id.unwrap_or_default(),
+            report: result.report_type.map(|kind| kind.as_str().to_owned()),
             name: result.task_def_name.unwrap_or_default(),
             launcher: NOTHING.to_owned(),
             created: Moment::of(result.created.as_deref()),
@@ -82,6 +95,7 @@ impl Row {
             duration: took.map_or_else(|| NOTHING.to_owned(), crate::look::duration),
             progress: rows.map_or_else(|| NOTHING.to_owned(), count),
             percent: None,
+            left: String::new(),
         }
     }
 }
@@ -115,11 +129,33 @@ fn has_state(word: &str, state: RunState) -> bool {
     }
 }
 
+/// A report that the list can be filtered by.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Kind {
+    id: String,
+    name: String,
+}
+
+impl Kind {
+    /// The report that an address names by its id or its name. A report that is not offered any more is known by that word.
+    fn named(word: &str, offered: &[Self]) -> Self {
+        let found = offered
+            .iter()
+            .find(|kind| kind.id == word)
+            .or_else(|| offered.iter().find(|kind| kind.name == word));
+        found.cloned().unwrap_or_else(|| Self { id: word.to_owned(), name: word.to_owned() })
+    }
+
+    fn has(&self, row: &Row) -> bool {
+        row.report.as_ref().map_or(row.name == self.name, |id| *id == self.id)
+    }
+}
+
 /// What the address asks for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Filter {
     state: String,
-    kind: String,
+    kind: Option<Kind>,
     launcher: String,
     since: String,
     until: String,
@@ -127,11 +163,12 @@ struct Filter {
 }
 
 impl Filter {
-    fn of(query: &Fields, name: &str) -> Self {
+    fn of(query: &Fields, name: &str, offered: &[Kind]) -> Self {
         let text = |field: &str| query.text(field).to_owned();
+        let kind = query.text("kind");
         Self {
             state: text("state"),
-            kind: text("kind"),
+            kind: (!kind.is_empty()).then(|| Kind::named(kind, offered)),
             launcher: if query.has("mine") { name.to_owned() } else { text("launcher") },
             since: text("since"),
             until: text("until"),
@@ -145,7 +182,7 @@ impl Filter {
             "/ui/runs",
             [
                 ("state", state.to_owned()),
-                ("kind", self.kind.clone()),
+                ("kind", self.kind.as_ref().map(|kind| kind.id.clone()).unwrap_or_default()),
                 ("launcher", self.launcher.clone()),
                 ("since", self.since.clone()),
                 ("until", self.until.clone()),
@@ -164,14 +201,14 @@ impl Filter {
 
     /// Whether the API can filter all of it.
     fn is_of_the_list(&self) -> bool {
-        self.kind.is_empty() && self.since.is_empty() && self.until.is_empty()
+        self.kind.is_none() && self.since.is_empty() && self.until.is_empty()
     }
 
     /// Whether a run passes, but for its state.
     fn passes(&self, row: &Row) -> bool {
         let (since, until) =
             (day(&self.since), day(&self.until).and_then(|day| day.checked_add_days(Days::new(1))));
-        (self.kind.is_empty() || row.name == self.kind)
+        self.kind.as_ref().is_none_or(|kind| kind.has(row))
             && (self.launcher.is_empty() || row.launcher == NOTHING || row.launcher == self.launcher)
             && since.is_none_or(|since| row.created.0.is_some_and(|at| at >= since))
             && until.is_none_or(|until| row.created.0.is_some_and(|at| at < until))
@@ -208,7 +245,8 @@ struct RunsPage {
     tabs: Vec<Tab>,
     rows: Vec<Row>,
     filter: Filter,
-    kinds: Vec<String>,
+    /// The reports, each with whether it is the one of the filter.
+    kinds: Vec<(Kind, bool)>,
     mine: String,
     remark: String,
     here: String,
@@ -221,11 +259,18 @@ struct RunsPage {
 }
 
 /// The page.
-pub(crate) async fn list(visitor: Visitor, RawQuery(query): RawQuery) -> Result<Response, Problem> {
+pub(crate) async fn list(
+    State(console): State<Console>,
+    visitor: Visitor,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Problem> {
     let query = Fields::read(&query.unwrap_or_default());
-    let filter = Filter::of(&query, &visitor.session.name);
+    let kinds = crate::new_run::definitions(&visitor).await?;
+    let mut kinds: Vec<_> = kinds.into_iter().map(|kind| Kind { id: kind.id, name: kind.name }).collect();
+    let filter = Filter::of(&query, &visitor.session.name, &kinds);
+    kinds.extend(filter.kind.clone().filter(|kind| !kinds.contains(kind)));
     let tasks = if visitor.session.has(&TASK_SCOPES) {
-        match of_tasks(&visitor, &filter).await {
+        match of_tasks(&visitor, &filter, console.now()).await {
             Ok(listing) => Some(listing),
             // The level of the user may not read the list.
             Err(refusal) if refusal.status == StatusCode::FORBIDDEN => None,
@@ -239,7 +284,6 @@ pub(crate) async fn list(visitor: Visitor, RawQuery(query): RawQuery) -> Result<
         Some(listing) => listing,
         None => of_results(&visitor, &filter).await?,
     };
-    let kinds = crate::new_run::definitions(&visitor).await?;
     let tab = |(state, counted): (&StateFilter, u64)| Tab {
         name: state.name,
         address: filter.address(state.word, 1),
@@ -258,7 +302,7 @@ pub(crate) async fn list(visitor: Visitor, RawQuery(query): RawQuery) -> Result<
         older: listing.has_more.then(|| filter.address(&filter.state, filter.page + 1)),
         rows: listing.rows,
         remark: listing.remark,
-        kinds: kinds.into_iter().map(|kind| kind.name).collect(),
+        kinds: kinds.into_iter().map(|kind| (kind.clone(), filter.kind.as_ref() == Some(&kind))).collect(),
         mine: visitor.session.name.clone(),
         filter,
         sees_launchers,
@@ -266,7 +310,7 @@ pub(crate) async fn list(visitor: Visitor, RawQuery(query): RawQuery) -> Result<
     shown(&page)
 }
 
-async fn of_tasks(visitor: &Visitor, filter: &Filter) -> Result<Listing, Refusal> {
+async fn of_tasks(visitor: &Visitor, filter: &Filter, now: DateTime<Utc>) -> Result<Listing, Refusal> {
     let api = &visitor.api;
     if !filter.is_of_the_list() {
         let (mut rows, mut total) = (Vec::new(), 0);
@@ -275,7 +319,7 @@ async fn of_tasks(visitor: &Visitor, filter: &Filter) -> Result<Listing, Refusal
                 api.get_counted(&tasks_address(&filter.conditions(""), offset, PART)).await?;
             total = part.total.unwrap_or(0);
             let is_last = part.body.len() < PART;
-            rows.extend(part.body.into_iter().map(Row::of_task));
+            rows.extend(part.body.into_iter().map(|task| Row::of_task(task, now)));
             if is_last {
                 break;
             }
@@ -294,7 +338,7 @@ async fn of_tasks(visitor: &Visitor, filter: &Filter) -> Result<Listing, Refusal
     let counted: TaskCounts = api.get(&address("/muster/v1/task-counts", conditions)).await?;
     let counts = counts_by_state(&counted);
     let has_more = list.total.unwrap_or(0) > (offset + list.body.len()) as u64;
-    let rows = list.body.into_iter().map(Row::of_task).collect();
+    let rows = list.body.into_iter().map(|task| Row::of_task(task, now)).collect();
     Ok(Listing { rows, counts, has_more, remark: String::new() })
 }
 
@@ -333,12 +377,14 @@ mod tests {
         Row {
             id: "i".into(),
             name: name.into(),
+            report: None,
             launcher: launcher.into(),
             created: Moment::of(Some(at)),
             state,
             duration: String::new(),
             progress: String::new(),
             percent: None,
+            left: String::new(),
         }
     }
 
@@ -368,6 +414,32 @@ mod tests {
         assert!(many.has_more && many.rows.len() == 50);
         let second = part_of(vec![early; 51], &Filter { page: 2, ..Filter::default() }, String::new());
         assert!(!second.has_more && second.rows.len() == 1);
+    }
+
+    /// An address can have the id of a report or its name; links have the id.
+    #[test]
+    fn a_report_is_named_by_its_id_or_its_name() {
+        let kind = |id: &str, name: &str| Kind { id: id.into(), name: name.into() };
+        let offered =
+            [kind("ACCOUNTS", "Accounts Report"), kind("MINE", "Accounts Report"), kind("ODD", "ACCOUNTS")];
+        let filter = |query: &str| Filter::of(&Fields::read(query), "ann", &offered);
+        for (query, id) in
+            [("kind=MINE", "MINE"), ("kind=ACCOUNTS", "ACCOUNTS"), ("kind=Accounts+Report", "ACCOUNTS")]
+        {
+            assert_eq!(filter(query).address("", 1), format!("/ui/runs?kind={id}"), "{query}");
+        }
+        let run = |report: Option<&str>, name: &str| {
+            let at = "2026-03-01T00:00:00Z";
+            Row { report: report.map(str::to_owned), ..row(name, "ann", at, RunState::Failed) }
+        };
+        let (published, own) = (run(None, "Accounts Report"), run(Some("MINE"), "Accounts Report"));
+        let accounts = filter("kind=ACCOUNTS");
+        assert!(accounts.passes(&published) && !accounts.passes(&own));
+        let mine = filter("kind=MINE");
+        assert!(mine.passes(&own) && !mine.passes(&run(Some("OTHER"), "MINE")));
+        // A report that was removed is still found.
+        let gone = filter("kind=Old+Report");
+        assert!(gone.passes(&run(None, "Old Report")) && gone.passes(&run(Some("Old Report"), "x")));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::fields::{Fields, address};
 use crate::form::Posted;
 use crate::look::{Moment, count};
 use crate::page::{Layout, Section, html, see_other, shown};
-use crate::preview::{Preview, preview};
+use crate::preview::{Preview, preview, search_fields};
 use crate::problem::Problem;
 use crate::question::{Question, act};
 use crate::visitor::Visitor;
@@ -14,7 +14,7 @@ use askama::Template;
 use axum::extract::{Path, RawQuery};
 use axum::http::{Method, StatusCode};
 use axum::response::Response;
-use muster_wire::SavedSearch;
+use muster_wire::{SavedSearch, SearchFieldsDescription};
 use serde_json::{Map, Value, json};
 
 const ROUTE: &str = "/saved-searches/v1";
@@ -151,6 +151,8 @@ struct NewSearchPage {
     indices: Vec<(&'static str, bool)>,
     error: String,
     preview: Preview,
+    /// The fields that the query can name.
+    indices_fields: Vec<SearchFieldsDescription>,
 }
 
 async fn asked(visitor: &Visitor, given: &Fields, refused: Option<&Refusal>) -> Result<Response, Problem> {
@@ -166,6 +168,7 @@ async fn asked(visitor: &Visitor, given: &Fields, refused: Option<&Refusal>) -> 
         query: given.text("query").to_owned(),
         indices: INDICES.map(|index| (index, given.texts("indices").any(|chosen| chosen == index))).into(),
         error: refused.map(|refusal| refusal.text.clone()).unwrap_or_default(),
+        indices_fields: search_fields(visitor).await?,
         preview,
     };
     Ok(html(refused.map_or(StatusCode::OK, |refusal| refusal.status), &page))

@@ -5,8 +5,9 @@ use crate::arguments::{Form, FormFields, fields, values};
 use crate::fields::Fields;
 use crate::form::Posted;
 use crate::look::{Moment, value};
-use crate::new_run::{definition, definitions, sources};
+use crate::new_run::{definition, definitions, is_search, sources};
 use crate::page::{Layout, Section, html, see_other, shown};
+use crate::preview::search_fields;
 use crate::problem::Problem;
 use crate::question::{Question, act};
 use crate::visitor::Visitor;
@@ -14,7 +15,7 @@ use askama::Template;
 use axum::extract::{Path, RawQuery};
 use axum::http::{Method, StatusCode};
 use axum::response::Response;
-use muster_wire::{ReportDescription, ScheduleDescription, ScheduleRun};
+use muster_wire::{ReportDescription, ScheduleDescription, ScheduleRun, SearchFieldsDescription};
 use serde_json::{Map, Value, json};
 
 const ROUTE: &str = "/muster/v1/schedules";
@@ -158,6 +159,8 @@ struct NewSchedulePage {
     layout: Layout,
     report: ReportDescription,
     fields: FormFields,
+    /// The fields that the query of a search can name.
+    search_fields: Vec<SearchFieldsDescription>,
     name: String,
     cron: String,
     zone: String,
@@ -195,6 +198,10 @@ async fn asked(
     let page = NewSchedulePage {
         layout: layout(format!("New schedule: {}", report.name), visitor),
         fields: fields(&report.arguments, &sources, given, &error),
+        search_fields: match is_search(&report) {
+            true => search_fields(visitor).await?,
+            false => Vec::new(),
+        },
         name: text("schedule-name", ""),
         cron: text("schedule-cron", "0 6 * * MON-FRI"),
         zone: text("schedule-zone", ""),

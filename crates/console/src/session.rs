@@ -25,6 +25,8 @@ pub(crate) struct Session {
     pub(crate) name: String,
     /// Whether it is a user. An application may not cancel, and has no saved searches.
     pub(crate) is_user: bool,
+    /// What the user is in the organisation.
+    pub(crate) levels: Vec<String>,
     /// The scopes of the token.
     pub(crate) scopes: Vec<String>,
     /// The limits of an auditor. Only to choose what a page offers and tells.
@@ -42,10 +44,48 @@ impl Session {
     }
 }
 
+/// The levels of users who may start reports and search.
+const STARTING: [&str; 7] = [
+    "ORG_ADMIN",
+    "CERT_ADMIN",
+    "REPORT_ADMIN",
+    "ROLE_ADMIN",
+    "ROLE_SUBADMIN",
+    "SOURCE_ADMIN",
+    "SOURCE_SUBADMIN",
+];
+
+/// What a page offers, so that nobody is led to what would be refused, and the audit trail has no refusals of what nobody
+/// asked for. The API decides.
 impl Session {
-    /// Whether a page offers to cancel. The API decides.
+    fn is_any_of(&self, levels: &[&str]) -> bool {
+        self.is_user && self.levels.iter().any(|level| levels.contains(&level.as_str()))
+    }
+
+    /// Whether reports can be started.
+    pub(crate) fn may_start(&self) -> bool {
+        let is_of_level = !self.is_user || self.auditor.is_some() || self.is_any_of(&STARTING);
+        is_of_level && self.has(&["sp:report:manage"])
+    }
+
+    /// Whether a run can be cancelled.
     pub(crate) fn may_cancel(&self) -> bool {
         self.is_user && self.auditor.is_none() && self.has(&["sp:report:manage"])
+    }
+
+    /// Whether documents can be searched.
+    pub(crate) fn may_search(&self) -> bool {
+        (!self.is_user || self.is_any_of(&STARTING)) && self.has(&["sp:search:read"])
+    }
+
+    /// Whether definitions of reports can be kept.
+    pub(crate) fn may_define(&self) -> bool {
+        self.is_any_of(&["ORG_ADMIN", "REPORT_ADMIN"]) && self.has(&["sp:report:manage"])
+    }
+
+    /// Whether clients, the audit trail and the installation can be seen.
+    pub(crate) fn may_administer(&self) -> bool {
+        self.is_any_of(&["ORG_ADMIN"]) && self.has(&[])
     }
 }
 
@@ -144,6 +184,7 @@ mod tests {
             form_token: "f".into(),
             name: name.into(),
             is_user: true,
+            levels: vec!["HELPDESK".into()],
             scopes: vec!["sp:report:read".into()],
             auditor: None,
             issuer: None,
@@ -153,6 +194,32 @@ mod tests {
 
     fn name(found: Option<Arc<Session>>) -> Option<String> {
         found.map(|session| session.name.clone())
+    }
+
+    /// As docs/contract.md says it.
+    #[test]
+    fn offers_follow_from_levels_and_scopes() {
+        let with = |levels: &[&str], scopes: &[&str]| Session {
+            is_user: !levels.is_empty(),
+            levels: levels.iter().map(|level| (*level).to_owned()).collect(),
+            scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
+            ..session("ann", 9)
+        };
+        let offers = |session: &Session| {
+            let Session { .. } = session;
+            [session.may_start(), session.may_search(), session.may_define(), session.may_administer()]
+        };
+        let all = ["sp:scopes:all"];
+        assert_eq!(offers(&with(&["ORG_ADMIN"], &all)), [true; 4]);
+        assert_eq!(offers(&with(&["REPORT_ADMIN"], &all)), [true, true, true, false]);
+        assert_eq!(offers(&with(&["HELPDESK", "SOURCE_ADMIN"], &all)), [true, true, false, false]);
+        assert_eq!(offers(&with(&["HELPDESK"], &all)), [false; 4]);
+        assert_eq!(
+            offers(&with(&["ORG_ADMIN"], &["sp:report:read", "sp:search:read"])),
+            [false, true, false, false]
+        );
+        // An application has no level, and may start and search.
+        assert_eq!(offers(&with(&[], &all)), [true, true, false, false]);
     }
 
     #[test]

@@ -200,6 +200,7 @@ pub(crate) async fn opened(
         form_token: console.secret(),
         name: who.name,
         is_user: who.user,
+        levels: who.levels,
         scopes: who.scopes,
         auditor: who.auditor,
         issuer,

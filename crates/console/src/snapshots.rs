@@ -1,96 +1,22 @@
-//! Sources as their last reads left them, and the snapshots.
+//! The snapshots: the list, one, and two compared.
 
 use crate::api::{Counted, Refusal, encoded};
 use crate::fields::Fields;
 use crate::form::Posted;
-use crate::look::{Moment, NOTHING, bytes, count, duration, text};
+use crate::look::{Moment, NOTHING, bytes, count, text};
 use crate::page::{Layout, Section, html, see_other, shown};
 use crate::problem::Problem;
 use crate::question::{Question, act};
-use crate::state::Console;
 use crate::visitor::Visitor;
 use askama::Template;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{Path, RawQuery};
 use axum::http::{Method, StatusCode};
 use axum::response::Response;
-use chrono::{DateTime, Utc};
 use muster_wire::SnapshotComparison;
 use serde_json::{Value, json};
 
-struct SourceRow {
-    id: String,
-    name: String,
-    kind: String,
-    authoritative: bool,
-    read_at: Moment,
-    age: String,
-    as_of: Moment,
-    complete: bool,
-    remark: String,
-    warnings: Vec<String>,
-    /// Read, loaded, refused, new, changed, missing.
-    numbers: [String; 6],
-    /// What the source reported, where that differs from what was read.
-    differs: String,
-}
-
-#[derive(Template)]
-#[template(path = "sources.html")]
-struct SourcesPage {
-    layout: Layout,
-    rows: Vec<SourceRow>,
-}
-
 fn number(given: &Value) -> String {
     given.as_u64().map_or_else(|| NOTHING.to_owned(), count)
-}
-
-/// Time since, roughly.
-pub(crate) fn age(at: Moment, now: DateTime<Utc>) -> String {
-    match at.0 {
-        None => String::new(),
-        Some(at) => match (now - at).num_days() {
-            0 => format!("{} ago", duration(now - at)),
-            1 => "1 day ago".to_owned(),
-            days => format!("{days} days ago"),
-        },
-    }
-}
-
-fn source(source: &Value, now: DateTime<Utc>) -> SourceRow {
-    let read_at = Moment::of_value(&source["ended"]);
-    let warnings = source["warnings"].as_array().into_iter().flatten().filter_map(Value::as_str);
-    let differs = match (source["reportedTotal"].as_u64(), source["read"].as_u64()) {
-        (Some(reported), Some(read)) if reported != read => {
-            format!("The source reported {} records, {} were read.", count(reported), count(read))
-        }
-        _ => String::new(),
-    };
-    let numbers = ["read", "loaded", "rejected", "created", "updated", "missing"];
-    SourceRow {
-        id: text(source, "id"),
-        name: text(source, "name"),
-        kind: text(source, "kind"),
-        authoritative: source["authoritative"].as_bool().unwrap_or(false),
-        age: age(read_at, now),
-        read_at,
-        as_of: Moment::of_value(&source["asOf"]),
-        complete: source["complete"].as_bool().unwrap_or(false),
-        remark: source["remark"].as_str().unwrap_or_default().to_owned(),
-        warnings: warnings.map(str::to_owned).collect(),
-        numbers: numbers.map(|member| number(&source[member])),
-        differs,
-    }
-}
-
-/// The sources.
-pub(crate) async fn sources(State(console): State<Console>, visitor: Visitor) -> Result<Response, Problem> {
-    let listed: Vec<Value> = visitor.api.get("/muster/v1/sources").await?;
-    let now = console.now();
-    shown(&SourcesPage {
-        layout: Layout::new("Sources", Section::Sources, Some(&visitor.session)),
-        rows: listed.iter().map(|listed| source(listed, now)).collect(),
-    })
 }
 
 struct SnapshotRow {
@@ -362,12 +288,5 @@ mod tests {
         let expected = ("0.0,80.0 300.0,0.0 600.0,40.0".to_owned(), "0".to_owned(), "500".to_owned());
         assert_eq!(drawn, Some(expected));
         assert!(line("Accounts", "two", &[7]).is_none() && line("Accounts", "two", &[]).is_none());
-    }
-
-    #[test]
-    fn a_source_that_reported_another_number_is_told() {
-        let told = source(&json!({"reportedTotal": 1200, "read": 1100}), DateTime::UNIX_EPOCH);
-        assert_eq!(told.differs, "The source reported 1,200 records, 1,100 were read.");
-        assert_eq!(source(&json!({"reportedTotal": 5, "read": 5}), DateTime::UNIX_EPOCH).differs, "");
     }
 }

@@ -4,6 +4,7 @@
 //! a script, people paste what another program computed.
 
 use crate::api::encoded;
+use crate::assets;
 use crate::fields::Fields;
 use crate::look::{RunState, text};
 use crate::page::{Layout, Section, shown};
@@ -41,6 +42,8 @@ struct VerifyPage {
     name: String,
     /// Runs that can be chosen.
     runs: Vec<Row>,
+    /// The script that checks packages.
+    package: &'static str,
 }
 
 /// A digest as people paste it: in any case, with what other programs write behind it.
@@ -98,6 +101,7 @@ pub(crate) async fn page(visitor: Visitor, RawQuery(query): RawQuery) -> Result<
         here,
         name,
         runs: ended.collect(),
+        package: assets::address("package.js"),
     })
 }
 

@@ -5,6 +5,7 @@
 
 use crate::declared::{TABLES, Table};
 use crate::error::EngineError;
+use crate::policies::PolicyTables;
 use crate::session::Engine;
 use crate::{read_only_sql, report, series};
 use chrono::DateTime;
@@ -14,7 +15,7 @@ use datafusion::datasource::empty::EmptyTable;
 use datafusion::prelude::SessionContext;
 use futures_util::future::BoxFuture;
 use muster_reports::ReportDefinition;
-use muster_reports::arguments::Arguments;
+use muster_reports::arguments::{ArgumentKind, Arguments};
 use std::sync::Arc;
 
 /// A fault of a definition: the key, and what is wrong.
@@ -59,9 +60,12 @@ async fn check(engine: &Engine, definition: &ReportDefinition) -> Result<Vec<Fau
         let empty = Arc::new(EmptyTable::new(Table::of(table).schema()));
         context.register_table(table, empty).map_err(|e| EngineError::plan(table, e))?;
     }
-    if definition.snapshot_argument().is_some() {
+    if definition.has_period() {
         let empty = TABLES.into_iter().map(|table| (table, Table::of(table).schema()));
         series::register_empty(&context, empty)?;
+    }
+    if definition.arguments.iter().any(|spec| spec.kind == ArgumentKind::SodPolicies) {
+        PolicyTables::empty().register(&context)?;
     }
     let mut faults = Vec::new();
     for (key, sql, columns) in texts(definition) {

@@ -2,18 +2,15 @@
 
 use crate::error::{EngineError, Result};
 use datafusion::arrow::array::RecordBatch;
-use datafusion::arrow::datatypes::{DataType, SchemaRef};
+use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::parquet::arrow::{ArrowSchemaConverter, ArrowWriter};
 use datafusion::parquet::basic::Compression;
 use datafusion::parquet::errors::ParquetError;
 use datafusion::parquet::file::metadata::{ParquetMetaData, SortingColumn};
 use datafusion::parquet::file::properties::{WriterProperties, WriterPropertiesBuilder};
-use datafusion::parquet::schema::types::{ColumnPath, SchemaDescriptor};
+use datafusion::parquet::schema::types::SchemaDescriptor;
 use std::fs::File;
 use std::path::PathBuf;
-
-/// Most bytes of the dictionary of a column of texts.
-const TEXT_DICTIONARY_BYTES: usize = 64 * 1024;
 
 /// One open file. It can be read only after [`ParquetFile::close`].
 pub(crate) struct ParquetFile {
@@ -64,21 +61,6 @@ pub(crate) fn of_tables(group_rows: usize) -> WriterPropertiesBuilder {
     WriterProperties::builder()
         .set_compression(Compression::LZ4_RAW)
         .set_max_row_group_row_count(Some(group_rows))
-}
-
-/// The same properties, with a small dictionary for each column of texts.
-///
-/// A reader of few rows decodes the whole dictionary of a column. That pays only if many rows share a text: ids and names
-/// are written as they are once the dictionary is full. Texts in lists repeat and keep the larger dictionary.
-pub(crate) fn with_texts_of(
-    properties: WriterPropertiesBuilder,
-    schema: &SchemaRef,
-) -> WriterPropertiesBuilder {
-    let texts = schema.fields().iter().filter(|field| *field.data_type() == DataType::Utf8);
-    texts.fold(properties, |properties, field| {
-        let column = ColumnPath::from(vec![field.name().clone()]);
-        properties.set_column_dictionary_page_size_limit(column, TEXT_DICTIONARY_BYTES)
-    })
 }
 
 /// How a file says that its rows are sorted by these columns, ascending, nulls last.

@@ -53,7 +53,7 @@ pub(crate) struct Partitioning {
     /// no order.
     order: &'static [&'static str],
     /// Target number of rows of a partition.
-    pub(crate) rows: u64,
+    rows: u64,
 }
 
 /// Most partitions of a group. This many files may be open at a time.
@@ -63,12 +63,10 @@ const GROWTH_MAX: u64 = 4;
 /// Rows that are collected before they are distributed, as a multiple of the target size of a partition. Distributing
 /// small batches would be slow.
 const PARTITIONS_AT_ONCE: u64 = 4;
-/// Most rows that are collected before they are distributed.
-const COLLECTED_ROWS_MAX: u64 = 64 * 1024;
 /// Most bytes that open files may hold in memory together.
 const OPEN_BYTES_MAX: usize = 256 << 20;
 /// Rows of a row group of a sorted file. A merge holds one row group of each file.
-const SORTED_GROUP_ROWS: usize = 32 * 1024;
+const SORTED_GROUP_ROWS: usize = 8 * 1024;
 
 /// A group and the number of a partition in it.
 pub(crate) type PartitionKey = (String, u32);
@@ -269,8 +267,7 @@ pub(crate) async fn write(
         waiting: Vec::new(),
         waiting_rows: 0,
     };
-    let rows_at_once = (PARTITIONS_AT_ONCE * partitioning.rows).min(COLLECTED_ROWS_MAX);
-    let rows_at_once = usize::try_from(rows_at_once).unwrap_or(usize::MAX);
+    let rows_at_once = usize::try_from(PARTITIONS_AT_ONCE * partitioning.rows).unwrap_or(usize::MAX);
     while let Some(batch) = batches.next().await {
         let batch = batch.map_err(failed)?;
         writer.waiting_rows += batch.num_rows();
@@ -286,13 +283,12 @@ pub(crate) async fn write(
 
 /// Properties of the files of a table.
 fn properties(partitioning: &Partitioning, schema: &SchemaRef) -> Result<WriterProperties> {
-    let with_texts = |group_rows| parquet_file::with_texts_of(parquet_file::of_tables(group_rows), schema);
     if partitioning.order.is_empty() {
-        return Ok(with_texts(ROW_GROUP_ROWS).build());
+        return Ok(parquet_file::of_tables(ROW_GROUP_ROWS).build());
     }
     let sorted = parquet_file::sorting_columns(schema, partitioning.order)
         .map_err(|e| EngineError::data(format!("ordering table {:?}", partitioning.table), e))?;
-    Ok(with_texts(SORTED_GROUP_ROWS).set_sorting_columns(Some(sorted)).build())
+    Ok(parquet_file::of_tables(SORTED_GROUP_ROWS).set_sorting_columns(Some(sorted)).build())
 }
 
 struct PartitionWriter<'a> {

@@ -15,6 +15,7 @@ use datafusion::sql::parser::{DFParser, Statement};
 use datafusion::sql::resolve::resolve_table_references;
 use datafusion::sql::sqlparser::ast::Statement as SqlStatement;
 use muster_reports::ReportDefinition;
+use muster_reports::arguments::ArgumentKind;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{LazyLock, Mutex, PoisonError};
 
@@ -22,6 +23,11 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 pub(crate) const BEFORE: &str = "before";
 /// The schema of the tables of all snapshots of a period.
 pub(crate) const PERIOD: &str = "period";
+
+/// The schema of the items of an access review ([`crate::review`]).
+pub(crate) const REVIEW: &str = "review";
+/// The schema of what the searches of policies find ([`crate::policies`]).
+pub(crate) const POLICIES: &str = "policies";
 
 /// The tables that the texts of a definition name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -52,8 +58,15 @@ pub fn check(definition: &ReportDefinition) -> Result<NamedTables> {
         for table in tables {
             let known = TABLES.into_iter().filter(|known| table.table() == *known);
             match table.schema() {
+                Some(REVIEW) => {
+                    if definition.review_argument().is_none() {
+                        return Err(fault(format!(
+                            "it names the table {table}: expected an argument of type review, whose items these are"
+                        )));
+                    }
+                }
                 Some(schema @ (BEFORE | PERIOD)) => {
-                    if definition.snapshot_argument().is_none() {
+                    if !definition.has_period() {
                         return Err(fault(format!(
                             "it names the table {table}: expected an argument of type snapshot, with which the period begins"
                         )));
@@ -61,6 +74,13 @@ pub fn check(definition: &ReportDefinition) -> Result<NamedTables> {
                     match schema {
                         BEFORE => named.before.extend(known),
                         _ => named.period.extend(known),
+                    }
+                }
+                Some(POLICIES) => {
+                    if !definition.arguments.iter().any(|spec| spec.kind == ArgumentKind::SodPolicies) {
+                        return Err(fault(format!(
+                            "it names the table {table}: expected an argument of type sod_policies, whose searches find its rows"
+                        )));
                     }
                 }
                 Some(_) | None => named.own.extend(known),

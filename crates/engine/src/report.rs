@@ -10,7 +10,7 @@ use crate::opaque::Opaque;
 use crate::order::{Ordered, SortKey};
 use crate::rows::ReportRows;
 use crate::session::Engine;
-use crate::{read_only_sql, scope, series};
+use crate::{policies, read_only_sql, scope, series};
 use chrono::{DateTime, Utc};
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use datafusion::arrow::compute::cast;
@@ -24,10 +24,11 @@ use muster_reports::arguments::{ArgumentKind, ArgumentValue, Arguments};
 use muster_reports::caller::DataScope;
 use muster_reports::cover::{Breakdown, Count, Reconciliation};
 use muster_reports::definition::{AttributeColumns, ReportDefinition, SNAPSHOT_TIME};
+use muster_reports::series::Series;
 use muster_reports::snapshot::SnapshotManifest;
 use queries::Queries;
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 /// A column of the output.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,17 +76,18 @@ impl Engine {
         arguments: &'a Arguments,
         scope: &'a DataScope,
     ) -> BoxFuture<'a, Result<ReportPlan>> {
-        self.prepare_over(manifest, &[], definition, arguments, scope)
+        static ALONE: LazyLock<Series> = LazyLock::new(Series::default);
+        self.prepare_over(manifest, &ALONE, definition, arguments, scope)
     }
 
-    /// As [`Engine::prepare`], over a period: `earlier` are the snapshots before the reported one, the first made first.
+    /// As [`Engine::prepare`], over the period and the access review of `series`.
     ///
     /// # Errors
     /// As [`Engine::prepare`].
     pub fn prepare_over<'a>(
         self: &'a Arc<Self>,
         manifest: &'a SnapshotManifest,
-        earlier: &'a [Arc<SnapshotManifest>],
+        series: &'a Series,
         definition: &'a ReportDefinition,
         arguments: &'a Arguments,
         scope: &'a DataScope,
@@ -96,13 +98,16 @@ impl Engine {
             let running = RunGuard::default();
             // If a query names a table that the snapshot does not have, planning it returns an error that says so.
             let shown = scope::tables(self, manifest, scope, &own).await?;
-            let series = series::tables(self, manifest, earlier, scope, &named).await?;
+            let series = series::tables(self, manifest, series, scope, &named).await?;
             let version = |table: &'static str| Some((table, *manifest.versions.get(table)?));
-            let is_kept = matches!(scope, DataScope::Everything) && definition.snapshot_argument().is_none();
+            let signal = running.signal();
+            let found = policies::tables(self, manifest, scope, definition, arguments, &signal).await?;
+            let is_kept =
+                matches!(scope, DataScope::Everything) && !definition.has_period() && !found.are_searched();
             let whole = is_kept.then(|| own.iter().copied().filter_map(version).collect());
             let lacking = [shown.lacking(), series.lacking().to_vec()];
             let parameters = parameters(manifest.created, definition, arguments);
-            let queries = Queries::new(self, running.signal(), (shown, series), whole, parameters);
+            let queries = Queries::new(self, signal, (shown, series, found), whole, parameters);
             let attributes = attribute_columns(manifest, definition, arguments)?;
             let columns = output_columns(definition, &attributes);
             let rows = rows(&queries, definition, &columns, &attributes);
@@ -220,6 +225,7 @@ pub(crate) fn parameters(
             ArgumentKind::Integer { .. } => ScalarValue::Int64(None),
             ArgumentKind::Date
             | ArgumentKind::Snapshot
+            | ArgumentKind::Review
             | ArgumentKind::SodPolicies
             | ArgumentKind::SodExceptions
             | ArgumentKind::Text

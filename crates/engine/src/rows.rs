@@ -5,10 +5,11 @@
 
 use crate::error::{EngineError, Result};
 use crate::order::Ordered;
-use crate::session::{Engine, with_spilling_joins};
+use crate::session::{Engine, memory_reached, with_spilling_joins};
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use tokio::sync::mpsc;
+use tracing::Instrument;
 
 /// Batches that may wait for the writer. The plan pauses when the queue is full.
 const BATCHES_WAITING_MAX: usize = 4;
@@ -43,7 +44,8 @@ impl ReportRows {
                     // A failed send means that the receiver has stopped the report.
                     let _ = sender.send(Err(error)).await;
                 }
-            },
+            }
+            .in_current_span(),
             &engine.handle()?,
         );
         Ok(Self { schema, batches, _plan: plan })
@@ -75,6 +77,7 @@ async fn run(
             // Rows that were sent cannot be taken back. But joins end before the first row of a sort, so running out of
             // memory usually happens before.
             Err(EngineError::OutOfMemory { .. }) if !sent => {
+                memory_reached();
                 send(step, spilling, &convert, sender, &mut sent).await?;
             }
             outcome => outcome?,

@@ -5,6 +5,8 @@
 //!   the numbers of the first and the last of the consecutive snapshots that have the row.
 //! - `period.snapshots` has `number`, `id` and `taken` of each of them. Number 0 is the one with which the period begins; the
 //!   last one is the one that is reported, whose tables have their plain names.
+//! - `review.items` are the items of the access review that the report reads ([`crate::review`]). Its period begins with the
+//!   snapshot of the review, or with the first kept one after it.
 //!
 //! Consecutive snapshots that show the same version of a table are read once, so a row is there once for them.
 //!
@@ -12,7 +14,8 @@
 
 use crate::declared::ACCOUNTS;
 use crate::error::{EngineError, Result};
-use crate::read_only_sql::{BEFORE, NamedTables, PERIOD};
+use crate::read_only_sql::{BEFORE, NamedTables, PERIOD, REVIEW};
+use crate::review;
 use crate::scope::{self, ShownTables};
 use crate::session::Engine;
 use datafusion::arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
@@ -25,6 +28,7 @@ use datafusion::error::DataFusionError;
 use datafusion::logical_expr::{LogicalPlan, Union};
 use datafusion::prelude::{SessionContext, ident, lit};
 use muster_reports::caller::DataScope;
+use muster_reports::series::Series;
 use muster_reports::snapshot::SnapshotManifest;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -60,7 +64,8 @@ impl SeriesTables {
     }
 }
 
-fn add_schema(context: &SessionContext, schema: &str) -> Result<()> {
+/// Makes an empty schema in the catalog of a session.
+pub(crate) fn add_schema(context: &SessionContext, schema: &str) -> Result<()> {
     let failed = |e| EngineError::plan(schema, e);
     let catalog = context.state().config_options().catalog.default_catalog.clone();
     let catalog = context
@@ -77,16 +82,24 @@ struct Shared<'a> {
     last: i64,
 }
 
-/// The tables that queries name in the snapshots `earlier`, the first made first, and `manifest`, as `scope` shows them.
+/// The tables that queries name in the snapshots of `series` and in `manifest`, as `scope` shows them.
 pub(crate) async fn tables(
     engine: &Engine,
     manifest: &SnapshotManifest,
-    earlier: &[Arc<SnapshotManifest>],
+    series: &Series,
     scope: &DataScope,
     named: &NamedTables,
 ) -> Result<SeriesTables> {
     let mut found = SeriesTables { tables: Vec::new(), lacking: Vec::new() };
-    let Some(first) = earlier.first() else { return Ok(found) };
+    let earlier = &series.earlier;
+    if let Some(reviewed) = &series.review {
+        found.tables.push((REVIEW, review::ITEMS.to_owned(), review::table(reviewed, scope)?));
+    }
+    // The snapshot of a review can be the one that is reported.
+    let Some(first) = earlier.first().map(AsRef::as_ref).or_else(|| series.review.as_ref().map(|_| manifest))
+    else {
+        return Ok(found);
+    };
     for table in &named.before {
         if let Some((shown, lacking)) = one(engine, first, scope, table).await? {
             found.lacking.extend(lacking);
@@ -210,6 +223,8 @@ pub(crate) fn register_empty(
     }
     let snapshots = Arc::new(EmptyTable::new(snapshots_schema()));
     found.tables.push((PERIOD, SNAPSHOTS.to_owned(), snapshots));
+    let items = Arc::new(EmptyTable::new(review::schema()));
+    found.tables.push((REVIEW, review::ITEMS.to_owned(), items));
     found.register(context)
 }
 

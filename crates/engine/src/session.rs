@@ -10,6 +10,7 @@ use crate::in_order::InOrder;
 use crate::kept_plans::KeptPlans;
 use crate::opaque::Opaque;
 use crate::plan_limits::PlanLimits;
+use crate::plan_steps;
 use crate::stored_table::StoredTable;
 use crate::{functions, tables};
 use datafusion::catalog::TableProvider;
@@ -21,11 +22,12 @@ use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::{SessionConfig, SessionContext};
-use muster_reports::SnapshotManifest;
+use muster_reports::{SnapshotManifest, metric};
 use std::collections::HashMap;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tracing::Instrument;
 
 /// A join may hold this part of the memory of all plans, so that its rows keep their order and need no sort.
 const HELD_FRACTION: usize = 8;
@@ -55,6 +57,11 @@ pub(crate) fn with_spilling_joins(frame: DataFrame) -> DataFrame {
     DataFrame::new(state, plan)
 }
 
+/// Counts that a plan begins again because the memory of all plans was not enough.
+pub(crate) fn memory_reached() {
+    metrics::counter!(metric::LIMITS.name, "limit" => "plan_memory").increment(1);
+}
+
 /// Runs `attempt` on the frame. If the memory limit is too low, runs it again on the same plan with joins that spill.
 ///
 /// # Errors
@@ -64,7 +71,10 @@ where
     F: Future<Output = Result<T>>,
 {
     match attempt(frame.clone()).await {
-        Err(EngineError::OutOfMemory { .. }) => attempt(with_spilling_joins(frame)).await,
+        Err(EngineError::OutOfMemory { .. }) => {
+            memory_reached();
+            attempt(with_spilling_joins(frame)).await
+        }
         outcome => outcome,
     }
 }
@@ -86,6 +96,8 @@ pub struct Engine {
     known: Arc<KnownFiles>,
     /// Plans of earlier runs.
     plans: Opaque<KeptPlans>,
+    /// Makes spans of the operators of plans, if somebody wants them.
+    steps: Option<Arc<dyn PhysicalOptimizerRule + Send + Sync>>,
 }
 
 /// Opened tables by name and version.
@@ -147,6 +159,7 @@ impl Engine {
             providers: Mutex::default(),
             known: Arc::default(),
             plans: Opaque::new(KeptPlans::default()),
+            steps: plan_steps::rule(),
         })
     }
 
@@ -157,7 +170,11 @@ impl Engine {
 
     /// A session for a refresh. Dropping it ends the refresh's plans.
     pub(crate) fn session(&self) -> SessionContext {
-        with_functions(self.state())
+        let state = self.state();
+        with_functions(match &self.steps {
+            Some(steps) => state.with_physical_optimizer_rule(Arc::clone(steps)),
+            None => state,
+        })
     }
 
     /// A session for one run of a report. Its plans end when the run is over, whatever their queries say.
@@ -184,6 +201,7 @@ impl Engine {
         let at = rules.iter().position(|rule| rule.name() == "EnsureRequirements").unwrap_or(rules.len());
         rules.insert(at, Arc::new(in_order));
         rules.push(Arc::new(PlanLimits(signal)));
+        rules.extend(self.steps.clone());
         rules
     }
 
@@ -300,7 +318,7 @@ impl Engine {
     ) -> Result<T> {
         let runtime = self.runtime.as_ref().ok_or(EngineError::Stopped)?;
         let mut tasks = tokio::task::JoinSet::new();
-        tasks.spawn_on(work, runtime.handle());
+        tasks.spawn_on(work.in_current_span(), runtime.handle());
         match tasks.join_next().await {
             Some(Ok(outcome)) => outcome,
             Some(Err(_)) | None => Err(EngineError::Stopped),

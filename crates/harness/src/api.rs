@@ -129,6 +129,14 @@ impl Api {
         read(report.kind, request.send_json(body))
     }
 
+    /// Starts a report in the trace of this `traceparent`; the task result id.
+    pub fn start_within(&self, report: &Report, parent: &str) -> Called<String> {
+        let body = json!({"reportType": report.kind, "arguments": report.arguments});
+        let request = self.agent.post(self.published("run")).header("Authorization", &self.token);
+        let answer = read(report.kind, request.header("traceparent", parent).send_json(body))?;
+        id_of(&answer.expect_json(200, report.kind)?)
+    }
+
     /// Starts a report by the id of its definition; the task result id.
     pub fn start_defined(&self, report: &str) -> Called<String> {
         let request = self.agent.post(self.ours(&format!("reports/{report}/run")));

@@ -77,11 +77,19 @@ pub fn suites(workspace: &Workspace, binary: PathBuf, identities: u64) -> Result
         ("MUSTER__MAIL__PORT", "9"),
         ("MUSTER__MAIL__FROM", "muster@example.com"),
     ];
+    let users = installation.users_of_levels()?;
+    let auditor = users.iter().find(|(level, _)| *level == "AUDITOR").map(|(_, user)| user);
     let server = installation.serve(&mail)?;
     let mut tally = Tally::default();
     for suite in suites {
         match suite.command {
-            Ok(command) => tally += run_suite(&suite.name, command, &installation, &server)?,
+            Ok(mut command) => {
+                if let Some(auditor) = auditor {
+                    command.env("MUSTER_AUDITOR_CLIENT_ID", &auditor.id);
+                    command.env("MUSTER_AUDITOR_CLIENT_SECRET", &auditor.secret);
+                }
+                tally += run_suite(&suite.name, command, &installation, &server)?;
+            }
             Err(failure) => tally.cannot_run(&suite.name, &failure, must_run_everything()),
         }
     }

@@ -10,6 +10,7 @@ use crate::installation::Installation;
 use crate::issuer;
 use crate::tally::Tally;
 use crate::workspace::{Workspace, must_run_everything};
+use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -64,6 +65,11 @@ pub fn pages(workspace: &Workspace, binary: &Path, identities: u64) -> Result<Ta
     };
     let folder = workspace.fresh_folder("console")?;
     let installation = Installation::with_demo(binary, &folder.join("data"), identities)?;
+    let users = installation.users_of_levels()?;
+    let levels: Vec<_> = users
+        .iter()
+        .map(|(level, user)| json!({"level": level, "id": user.id, "secret": user.secret}))
+        .collect();
     let server = installation.serve(&SETTINGS)?;
     let mut script = Command::new("node");
     script
@@ -73,6 +79,7 @@ pub fn pages(workspace: &Workspace, binary: &Path, identities: u64) -> Result<Ta
         .arg(folder.join("screenshots"))
         .env("USER_ID", &installation.user.id)
         .env("USER_SECRET", &installation.user.secret)
+        .env("LEVELS", json!(levels).to_string())
         .env("APPLICATION_ID", &installation.application.id)
         .env("APPLICATION_SECRET", &installation.application.secret);
     for (variable, _) in std::env::vars_os() {

@@ -54,10 +54,10 @@ pub struct Options {
     /// Number that decides what the clients do
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
-    /// Kills [default: 100, or 10,000 in the long form]
+    /// Kills [default: 50, or 10,000 in the long form]
     #[arg(long, value_name = "NUMBER")]
     pub kills: Option<u64>,
-    /// Races of each kind [default: 200, or 10,000 in the long form]
+    /// Races of each kind [default: 100, or 10,000 in the long form]
     #[arg(long, value_name = "NUMBER")]
     pub races: Option<u64>,
     /// Services that are broken at the same time
@@ -280,7 +280,7 @@ impl PartRun<'_> {
     fn kills(&self) -> Result<PartRow> {
         let kill = kill::Options {
             binary: None,
-            rounds: self.options.kills.unwrap_or(self.either(100, 10_000)),
+            rounds: self.options.kills.unwrap_or(self.either(50, 10_000)),
             seed: self.options.seed,
             identities: KILLED,
             lanes: self.plan.lanes,
@@ -292,7 +292,7 @@ impl PartRun<'_> {
 
     /// Runs races in units, one after another: each unit has enough clients to keep a machine busy.
     fn races(&self, race: impl Fn(u64, u64) -> Result<UnitOutcome> + Sync) -> Result<PartOutcome> {
-        let races = self.options.races.unwrap_or(self.either(200, 10_000));
+        let races = self.options.races.unwrap_or(self.either(100, 10_000));
         let of_unit = RACES_OF_UNIT.min(races).max(1);
         let names: Vec<_> = (0..races.div_ceil(of_unit))
             .map(|unit| format!("{} to {}", unit * of_unit + 1, ((unit + 1) * of_unit).min(races)))

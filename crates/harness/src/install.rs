@@ -23,6 +23,8 @@ const BROWSER_PACKAGES: [&str; 2] = ["playwright-core@1.65.1", "axe-core@4.14.1"
 const ISSUER_PACKAGES: [&str; 3] = ["oidc-provider@9.13.3", BROWSER_PACKAGES[0], BROWSER_PACKAGES[1]];
 /// Version of the published Python client of the Model Context Protocol.
 pub const MODEL_CONTEXT_VERSION: &str = "2.3.0";
+/// Version of the published classes of OpenTelemetry's messages.
+const TELEMETRY_VERSION: &str = "1.45.2";
 /// Version of schemathesis, which makes hostile requests.
 const SCHEMATHESIS_VERSION: &str = "4.32.5";
 /// The packages of the relay's tests: Kafka's client reads what was sent, and moto is the object store in which the broker
@@ -45,6 +47,15 @@ pub fn python_with_sdk(workspace: &Workspace, version: &str) -> Result<PathBuf> 
 /// When it cannot be installed.
 pub fn python_with_model_context(workspace: &Workspace) -> Result<PathBuf> {
     python_with(workspace, "mcp", &format!("mcp=={MODEL_CONTEXT_VERSION}"), MODEL_CONTEXT_VERSION)
+}
+
+/// A Python interpreter with the classes of OpenTelemetry's messages.
+///
+/// # Errors
+/// When it cannot be installed.
+pub fn python_with_telemetry(workspace: &Workspace) -> Result<PathBuf> {
+    let packages = format!("opentelemetry-proto=={TELEMETRY_VERSION}");
+    python_with(workspace, "telemetry", &packages, TELEMETRY_VERSION)
 }
 
 /// A Python interpreter with schemathesis.

@@ -143,6 +143,27 @@ impl Installation {
         })
     }
 
+    /// A user of each level but `ORG_ADMIN`, with every scope that the level can use, by the name of the level. Those of
+    /// sources see one source, and the auditor sees one report of this year and the years around it.
+    ///
+    /// # Errors
+    /// When a command fails.
+    pub fn users_of_levels(&self) -> Result<Vec<(&'static str, Credentials)>> {
+        let create = |level: &'static str, more: &[&str]| {
+            let who = [&["--kind", "user", "--name", level, "--level", level], more].concat();
+            Ok((level, credentials(self.command().args(["client", "create"]).args(who))?))
+        };
+        let all = ["--scope", "sp:scopes:all"];
+        let of_source = ["--scope", "sp:scopes:all", "--source", DIRECTORY_NAME];
+        let limits = ["--reports", "ORPHAN_IDENTITIES", "--from", "2020-01-01", "--to", "2099-12-31"];
+        let auditor = [&limits[..], &["--ends", "2099-12-31", "--scope", "sp:report:manage"]].concat();
+        let others = ["CERT_ADMIN", "REPORT_ADMIN", "ROLE_ADMIN", "ROLE_SUBADMIN", "HELPDESK", "USER"];
+        let others = others.into_iter().map(|level| (level, &all[..]));
+        let sources = ["SOURCE_ADMIN", "SOURCE_SUBADMIN"].map(|level| (level, &of_source[..]));
+        let users = others.chain(sources).chain([("AUDITOR", &auditor[..])]);
+        users.map(|(level, more)| create(level, more)).collect()
+    }
+
     /// The six fixed reports, with arguments that fit this organisation.
     pub fn reports(&self) -> Vec<Report> {
         let report = |kind, arguments| Report { kind, arguments };
@@ -259,7 +280,7 @@ pub(crate) fn clean(program: &Path) -> Command {
     let mut command = Command::new(program);
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy().to_ascii_uppercase();
-        if text.starts_with("MUSTER_") || text.ends_with("_PROXY") {
+        if text.starts_with("MUSTER_") || text.starts_with("OTEL_") || text.ends_with("_PROXY") {
             command.env_remove(&name);
         }
     }
@@ -267,7 +288,12 @@ pub(crate) fn clean(program: &Path) -> Command {
 }
 
 fn create_client(muster: &mut Command, who: &[&str]) -> Result<Credentials> {
-    let made = json_of(muster.args(["client", "create", "--scope", "sp:scopes:all"]).args(who))?;
+    credentials(muster.args(["client", "create", "--scope", "sp:scopes:all"]).args(who))
+}
+
+/// What `muster client create` gives.
+fn credentials(create: &mut Command) -> Result<Credentials> {
+    let made = json_of(create)?;
     let text = |key: &str| {
         made[key]
             .as_str()

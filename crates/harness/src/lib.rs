@@ -35,6 +35,7 @@ pub mod relay;
 mod rules;
 pub mod server;
 pub mod tally;
+mod telemetry;
 pub mod twice;
 mod waiting;
 pub mod workspace;

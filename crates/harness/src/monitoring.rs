@@ -9,6 +9,7 @@ use crate::install;
 use crate::installation::{Installation, SETTINGS};
 use crate::port::ReservedPort;
 use crate::tally::Tally;
+use crate::telemetry;
 use crate::workspace::{Workspace, must_run_everything};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -34,16 +35,26 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Runs it and prints totals.
 pub fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
     let binary = workspace.binary(options.binary.as_deref())?;
-    let tally = series(workspace, &binary)?;
+    let tally = everything(workspace, &binary)?;
     println!("{tally}");
     Ok(tally.failed == 0)
+}
+
+/// The series for Prometheus, and what is sent to a collector.
+///
+/// # Errors
+/// When a server does not start.
+pub fn everything(workspace: &Workspace, binary: &Path) -> Result<Tally> {
+    let mut tally = series(workspace, binary)?;
+    tally += telemetry::sent(workspace, binary)?;
+    Ok(tally)
 }
 
 /// Looks for the series of every metric that is named: one passed or failed for each expression.
 ///
 /// # Errors
 /// When Prometheus or the service does not start.
-pub fn series(workspace: &Workspace, binary: &Path) -> Result<Tally> {
+fn series(workspace: &Workspace, binary: &Path) -> Result<Tally> {
     let mut tally = Tally::default();
     if let Err(failure) = prometheus_is_there() {
         tally.cannot_run("the monitoring", &failure, must_run_everything());

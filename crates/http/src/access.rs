@@ -66,6 +66,14 @@ rights! {
     ReadScheduledSearches;
     /// The right to make, change and remove scheduled searches.
     ManageScheduledSearches;
+    /// The right to see policies for separation of duties.
+    ReadSodPolicies;
+    /// The right to keep, change and remove policies for separation of duties.
+    ManageSodPolicies;
+    /// The right to see reports of violations of policies.
+    ReadSodViolations;
+    /// The right to run reports of violations of policies.
+    RunSodViolations;
     /// The right to check, add and remove definitions of reports.
     ManageDefinitions;
     /// The right to be told who one is.
@@ -76,6 +84,12 @@ rights! {
     CompareSnapshots;
     /// The right to pin snapshots.
     PinSnapshot;
+    /// The right to create, export, import and close access reviews.
+    ManageReviews;
+    /// The right to see access reviews, or the own items of one.
+    ReadReviews;
+    /// The right to decide items of access reviews.
+    DecideReviews;
     /// The right to see clients, the audit trail, and how the installation is.
     ReadAdministration;
 }

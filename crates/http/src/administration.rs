@@ -1,7 +1,7 @@
 //! What people look at beside reports: why an account belongs to its identity, snapshots, clients, the audit trail, and how
 //! the installation is. Routes of our own.
 
-use crate::access::{Allowed, CompareSnapshots, ExplainLink, PinSnapshot, ReadAdministration};
+use crate::access::{Allowed, CompareSnapshots, ExplainLink, PinSnapshot, ReadAdministration, Search};
 use crate::failure::{Failure, json};
 use crate::input::{Id, Input, Query, json_object};
 use crate::openapi::answers::NotFound;
@@ -9,23 +9,26 @@ use crate::snapshots::snapshot;
 use crate::state::AppState;
 use crate::task_json::timestamp;
 use axum::body::Body;
-use axum::http::StatusCode;
 use axum::http::request::Parts;
+use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
 use muster_reports::audit::ChainedEvent;
 use muster_reports::error::shown;
-use muster_reports::ids::SnapshotId;
+use muster_reports::ids::{SnapshotId, TaskId};
 use muster_reports::inspection::{Candidate, CorrelationExplanation, RuleOutcome, Verdict};
 use muster_reports::ports::Credential;
 use muster_reports::retention::AsOf;
-use muster_reports::service::AUDIT_PAGE_MAX;
+use muster_reports::service::{AUDIT_PAGE_MAX, REFUSED_PAGE_MAX};
 use muster_wire::{
     AuditEventDescription, AuditTrailDescription, ClientDescription, DiskDescription,
     InstallationDescription, IssuerDescription, KeyDescription, LimitDescription, LinkCandidate,
-    LinkExplanation, LinkNear, LinkRule, LinkVerdict, PinDetails, SnapshotComparison, SnapshotDescription,
-    SnapshotDifference,
+    LinkExplanation, LinkNear, LinkRule, LinkVerdict, PinDetails, RefusedRecordDescription,
+    SnapshotComparison, SnapshotDescription, SnapshotDifference,
 };
 use serde_json::Value;
+
+/// How many entries the whole list has.
+const TOTAL: HeaderName = HeaderName::from_static("x-total-count");
 
 /// Which account is asked about.
 pub(crate) struct LinkRequest {
@@ -119,6 +122,67 @@ pub(crate) async fn explain_link(
 ) -> Result<Response, Failure> {
     let explained = state.administration().explain_link(&caller, &source, &native_identity, as_of.as_ref());
     Ok(json(StatusCode::OK, &explanation(explained.await?)))
+}
+
+/// Of which source, and how many.
+pub(crate) struct RefusedRequest {
+    source: String,
+    limit: u32,
+}
+
+impl Input for RefusedRequest {
+    async fn read(_: &AppState, mut parts: Parts, _: Body) -> Result<Self, Failure> {
+        let source = Id::of(&mut parts).await?.0;
+        let limit = match Query::of(&parts)?.text("limit").map(str::parse::<u32>) {
+            None => 100,
+            Some(Ok(limit)) if limit <= REFUSED_PAGE_MAX => limit,
+            Some(_) => {
+                return Err(Failure::invalid(format!(
+                    "limit is not valid: expected a whole number of at most {REFUSED_PAGE_MAX}"
+                )));
+            }
+        };
+        Ok(Self { source, limit })
+    }
+}
+
+/// List the refused records of a source
+///
+/// The first records, by line, that the last read of a source refused, as the newest snapshot has them. The report
+/// REFUSED_RECORDS has all of them.
+#[utoipa::path(
+    get,
+    path = "/muster/v1/sources/{id}/refused-records",
+    operation_id = "listRefusedRecords",
+    tag = "Muster",
+    params(
+        ("id" = String, Path, description = "Id or name of the source."),
+        ("limit" = Option<i32>, Query, description = "Most records of the answer; 100 if absent.", minimum = 0, maximum = 1_000),
+    ),
+    responses(
+        (
+            status = 200,
+            description = "The records.",
+            body = Vec<RefusedRecordDescription>,
+            headers(("X-Total-Count" = i64, description = "How many records the read refused.")),
+        ),
+        NotFound,
+    ),
+)]
+pub(crate) async fn list_refused_records(
+    Allowed { caller, .. }: Allowed<Search>,
+    state: AppState,
+    RefusedRequest { source, limit }: RefusedRequest,
+) -> Result<Response, Failure> {
+    let (refused, records) = state.administration().refused_records(&caller, &source, limit).await?;
+    let records = records.into_iter().map(|record| RefusedRecordDescription {
+        line: record.line,
+        native_identity: record.native_identity,
+        reason: record.reason,
+    });
+    let mut response = json(StatusCode::OK, &records.collect::<Vec<_>>());
+    response.headers_mut().insert(TOTAL, HeaderValue::from(refused));
+    Ok(response)
 }
 
 /// Which snapshots are compared.
@@ -271,6 +335,7 @@ pub(crate) async fn list_clients(
 
 /// Which part of the audit trail is asked for.
 pub(crate) struct TrailRequest {
+    task: Option<TaskId>,
     before: Option<u64>,
     limit: u32,
 }
@@ -286,7 +351,11 @@ impl Input for TrailRequest {
             ))),
         };
         let limit = number("limit", AUDIT_PAGE_MAX.into())?.and_then(|limit| u32::try_from(limit).ok());
-        Ok(Self { before: number("before", i64::MAX.cast_unsigned())?, limit: limit.unwrap_or(50) })
+        Ok(Self {
+            task: query.text("task").map(TaskId::new),
+            before: number("before", i64::MAX.cast_unsigned())?,
+            limit: limit.unwrap_or(50),
+        })
     }
 }
 
@@ -314,6 +383,7 @@ fn event(chained: &ChainedEvent) -> AuditEventDescription {
     operation_id = "getAuditTrail",
     tag = "Muster",
     params(
+        ("task" = Option<String>, Query, description = "Only events about this task."),
         ("before" = Option<i64>, Query, description = "Only events with a smaller number.", minimum = 0),
         ("limit" = Option<i32>, Query, description = "Most events of the answer; 50 if absent.", minimum = 0, maximum = 250),
     ),
@@ -322,9 +392,9 @@ fn event(chained: &ChainedEvent) -> AuditEventDescription {
 pub(crate) async fn get_audit_trail(
     Allowed { caller, .. }: Allowed<ReadAdministration>,
     state: AppState,
-    TrailRequest { before, limit }: TrailRequest,
+    TrailRequest { task, before, limit }: TrailRequest,
 ) -> Result<Response, Failure> {
-    let trail = state.administration().trail(&caller, before, limit).await?;
+    let trail = state.administration().trail(&caller, task.as_ref(), before, limit).await?;
     let described = AuditTrailDescription {
         last: trail.last,
         broken: trail.broken,

@@ -71,6 +71,24 @@ pub(crate) const SCHEDULED_SEARCHES: [(&str, ApiVersion); 5] = [
     ("/scheduled-searches/v1", ApiVersion::V1),
 ];
 
+/// As [`REPORTS`], for policies for separation of duties.
+pub(crate) const SOD_POLICIES: [(&str, ApiVersion); 5] = [
+    ("/v3/sod-policies", ApiVersion::V3),
+    ("/v2024/sod-policies", ApiVersion::V2024),
+    ("/v2025/sod-policies", ApiVersion::V2025),
+    ("/v2026/sod-policies", ApiVersion::V2026),
+    ("/sod-policies/v1", ApiVersion::V1),
+];
+
+/// As [`REPORTS`], for reports of violations of several policies.
+pub(crate) const SOD_VIOLATION_REPORT: [(&str, ApiVersion); 5] = [
+    ("/v3/sod-violation-report", ApiVersion::V3),
+    ("/v2024/sod-violation-report", ApiVersion::V2024),
+    ("/v2025/sod-violation-report", ApiVersion::V2025),
+    ("/v2026/sod-violation-report", ApiVersion::V2026),
+    ("/sod-violation-report/v1", ApiVersion::V1),
+];
+
 /// As [`REPORTS`], for the list of tasks. Published clients of the beta look for it too.
 pub(crate) const TASK_STATUS: [(&str, ApiVersion); 6] = [
     ("/beta/task-status", ApiVersion::Beta),

@@ -1,4 +1,4 @@
-//! Parameters of published lists: `limit`, `offset`, `count` and `filters`.
+//! Parameters of published lists: `limit`, `offset`, `count`, `filters` and `sorters`.
 //!
 //! `filters` has the syntax of the published collection parameters, as far as lists here have it: comparisons of a field,
 //! with texts in double quotes, joined by `and`. What a list does not have is refused with its place and never ignored: a
@@ -54,16 +54,22 @@ pub(crate) enum Operator {
     In,
     /// `isnull`
     IsNull,
+    /// `sw "..."`
+    StartsWith,
+    /// `co "..."`
+    Contains,
 }
 
 impl Operator {
-    const ALL: [Self; 3] = [Self::Equals, Self::In, Self::IsNull];
+    const ALL: [Self; 5] = [Self::Equals, Self::In, Self::IsNull, Self::StartsWith, Self::Contains];
 
     fn as_str(self) -> &'static str {
         match self {
             Self::Equals => "eq",
             Self::In => "in",
             Self::IsNull => "isnull",
+            Self::StartsWith => "sw",
+            Self::Contains => "co",
         }
     }
 }
@@ -83,6 +89,8 @@ pub(crate) struct Condition<F> {
 pub(crate) enum Test {
     OneOf(Vec<String>),
     Null,
+    StartsWith(String),
+    Contains(String),
 }
 
 /// The conditions of a text, all of which must hold.
@@ -130,8 +138,33 @@ fn condition<F: Copy>(reader: &mut Reader<'_>, fields: &[FilterField<F>]) -> Res
         Operator::Equals => Test::OneOf(vec![reader.quoted()?]),
         Operator::In => Test::OneOf(reader.list()?),
         Operator::IsNull => Test::Null,
+        Operator::StartsWith => Test::StartsWith(reader.quoted()?),
+        Operator::Contains => Test::Contains(reader.quoted()?),
     };
     Ok(Condition { field: *field, test })
+}
+
+/// The order of a list, as `sorters` says it: names of fields with commas between them, `-` for the order from the last to the
+/// first. Each field is `(published name, field)`.
+pub(crate) fn sorters<F: Copy>(text: &str, fields: &[(&'static str, F)]) -> Result<Vec<(F, bool)>, Failure> {
+    let names = || fields.iter().map(|(name, _)| *name);
+    let key = |word: &str| {
+        let word = word.trim();
+        let (name, backwards) = match word.strip_prefix('-') {
+            Some(name) => (name, true),
+            None => (word, false),
+        };
+        match fields.iter().find(|(known, _)| *known == name) {
+            Some((_, field)) => Ok((*field, backwards)),
+            None => Err(Failure::invalid(format!(
+                "sorters has {}{}: expected some of {}, each with - before it for the order from the last to the first",
+                shown(name),
+                hint(name, names()),
+                names().collect::<Vec<_>>().join(", ")
+            ))),
+        }
+    };
+    text.split(',').map(key).collect()
 }
 
 fn expected(place: usize, what: &str) -> Failure {
@@ -221,10 +254,10 @@ impl<'t> Reader<'t> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use Operator::{Equals, In, IsNull};
+    use Operator::{Contains, Equals, In, IsNull, StartsWith};
 
     const FIELDS: &[FilterField<&str>] =
-        &[("id", "id", &[Equals, In]), ("state", "state", &[Equals, In, IsNull])];
+        &[("id", "id", &[Equals, In]), ("state", "state", &[Equals, In, IsNull, StartsWith, Contains])];
 
     fn read(text: &str) -> Result<Vec<Condition<&str>>, String> {
         conditions(text, FIELDS).map_err(|failure| failure.cause().to_owned())
@@ -243,6 +276,13 @@ mod tests {
             (r#"id in("a" ,"b", "")"#, vec![one_of("id", &["a", "b", ""])]),
             ("state isnull", vec![Condition { field: "state", test: Test::Null }]),
             (
+                r#"state sw "a" and state co "b""#,
+                vec![
+                    Condition { field: "state", test: Test::StartsWith("a".into()) },
+                    Condition { field: "state", test: Test::Contains("b".into()) },
+                ],
+            ),
+            (
                 r#"id eq "a and \"b\" \\" and state IsNull AND state in ("é)")"#,
                 vec![
                     one_of("id", &["a and \"b\" \\"]),
@@ -253,6 +293,22 @@ mod tests {
         ] {
             assert_eq!(read(text), Ok(read_as), "{text}");
         }
+    }
+
+    #[test]
+    #[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    fn sorters_are_read_as_they_are_published() {
+        let read = |text: &str| {
+            sorters(text, &[("id", 1), ("name", 2)]).map_err(|failure| failure.cause().to_owned())
+        };
+        assert_eq!(read("name, -id"), Ok(vec![(2, false), (1, true)]));
+        let refused = read("nam").unwrap_err();
+        assert!(
+            refused
+                .starts_with("sorters has \"nam\": the nearest name is \"name\": expected some of id, name"),
+            "{refused}"
+        );
+        assert!(read("").is_err() && read("id,").is_err());
     }
 
     #[test]

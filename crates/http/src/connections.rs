@@ -98,6 +98,9 @@ pub async fn serve(
     let router = with_idle_time_said(router, limits.idle_timeout);
     let mut connections = JoinSet::new();
     loop {
+        if places.available_permits() == 0 {
+            metrics::counter!(metric::LIMITS.name, "limit" => "connections").increment(1);
+        }
         let place = tokio::select! {
             place = places.clone().acquire_owned() => place.expect("the semaphore is never closed"),
             () = stop.cancelled() => break,

@@ -2,7 +2,7 @@
 //! slashes.
 
 use crate::failure::{Failure, render};
-use crate::request_log;
+use crate::request_log::{name_of, with_log_line};
 use crate::state::AppState;
 use axum::Router;
 use axum::extract::Request;
@@ -12,12 +12,13 @@ use axum::http::{HeaderValue, StatusCode, Uri, Version};
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 use muster_reports::Error;
-use muster_reports::trace::Trace;
+use muster_reports::metric;
+use muster_reports::trace::{TARGET, Trace};
 use std::panic::AssertUnwindSafe;
 use std::time::Instant;
 use tower::ServiceExt;
-use tracing::Instrument;
 use tracing::field::Empty;
+use tracing::{Instrument, Span};
 
 /// Longest address of a request, including its query, in bytes.
 const ADDRESS_BYTES_MAX: usize = 8 * 1024;
@@ -27,15 +28,17 @@ const HEADERS_BYTES_MAX: usize = 32 * 1024;
 
 /// Answers one request through `routes`.
 ///
-/// The span has the route's pattern and never the path or the query, which the client chose. Of a trace it has only the
+/// The span has the route's pattern and never the path or the query, which the client chose; nor a method that no route has. Of a trace it has only the
 /// id, which always consists of hex digits.
 pub(crate) async fn answer(state: AppState, routes: Router, mut request: Request) -> Response {
     let begun = Instant::now();
     let tracking_id = state.inner().wiring.ids.fresh();
-    let trace = trace(&request, &tracking_id);
     let span = tracing::info_span!(
-        "request", tracking_id, trace = trace.id(), method = %request.method(), route = Empty, client = Empty
+        target: TARGET, parent: None, "request", tracking_id, trace = Empty, method = name_of(request.method()), route = Empty,
+        client = Empty, status = Empty, bytes = Empty, otel.status_code = Empty
     );
+    let trace = trace(&request, &tracking_id, &span);
+    span.record("trace", trace.id());
     request.extensions_mut().insert(trace);
     let method = request.method().clone();
     let refusal = oversized(&request).or_else(|| without_one_host(&request));
@@ -52,18 +55,26 @@ pub(crate) async fn answer(state: AppState, routes: Router, mut request: Request
             Ok(Ok(Ok(response))) => response,
             Ok(Ok(Err(never))) => match never {},
             Ok(Err(_)) => Failure::internal("a handler panicked", "see the panic message").into_response(),
-            Err(_) => Failure::from(Error::unavailable("the request took too long")).into_response(),
+            Err(_) => {
+                metrics::counter!(metric::LIMITS.name, "limit" => "request_time").increment(1);
+                Failure::from(Error::unavailable("the request took too long")).into_response()
+            }
         };
-        request_log::with_log_line(render(response, &tracking_id), &method, begun)
+        with_log_line(render(response, &tracking_id), &method, begun)
     }
     .instrument(span)
     .await
 }
 
-/// The trace that the request says it belongs to, or a new one.
-fn trace(request: &Request, tracking_id: &str) -> Trace {
+/// The trace that the request says it belongs to, or a new one. `span` gets its place in it.
+fn trace(request: &Request, tracking_id: &str, span: &Span) -> Trace {
     let all = |name| request.headers().get_all(name).into_iter().map(HeaderValue::as_bytes);
-    Trace::brought(all("traceparent"), all("tracestate"), tracking_id)
+    let trace = Trace::brought(all("traceparent"), all("tracestate"), tracking_id);
+    let caller = Trace::caller_span(all("traceparent"));
+    match muster_telemetry::begin(span, &trace, caller.as_deref()) {
+        Some(sampled) => trace.with_sampled(sampled),
+        None => trace,
+    }
 }
 
 /// The refusal of a request whose head is too large.

@@ -14,7 +14,7 @@ use utoipa::openapi::schema::{ArrayItems, Object, Schema};
 use utoipa::openapi::security::{
     ClientCredentials, Flow, OAuth2, Scopes, SecurityRequirement, SecurityScheme,
 };
-use utoipa::openapi::{OpenApi as Document, RefOr};
+use utoipa::openapi::{OpenApi as Document, RefOr, Required};
 use utoipa::{Modify, OpenApi};
 
 #[derive(OpenApi)]
@@ -84,6 +84,7 @@ pub(crate) fn document(operations: Document) -> Document {
     let mut document = WithoutOperations::openapi();
     document.merge(operations);
     place_enumerations(&mut document);
+    place_optional_bodies(&mut document);
     document
 }
 
@@ -112,6 +113,10 @@ pub(crate) fn security(operation: Operation) -> Vec<SecurityRequirement> {
             Scope::SavedSearchRead,
             Scope::SavedSearchManage,
             Scope::ScheduledSearchManage,
+            Scope::SodPolicyRead,
+            Scope::SodPolicyManage,
+            Scope::SodViolationRead,
+            Scope::SodViolationManage,
             Scope::IdentityHistoryRead,
             Scope::IdentityHistoryManage,
         ];
@@ -124,6 +129,27 @@ pub(crate) fn security(operation: Operation) -> Vec<SecurityRequirement> {
     });
     let possible = requirements.filter(|(_, scopes)| !scopes.is_empty());
     possible.map(|(scheme, scopes)| SecurityRequirement::new(scheme, scopes)).collect()
+}
+
+/// Says of a body that may be absent that it is not required, instead of that it may be null.
+fn place_optional_bodies(document: &mut Document) {
+    for item in document.paths.paths.values_mut() {
+        let operations = [&mut item.post, &mut item.put, &mut item.patch];
+        let bodies =
+            operations.into_iter().flatten().filter_map(|operation| match &mut operation.request_body {
+                Some(RefOr::T(body)) => Some(body),
+                Some(RefOr::Ref(_)) | None => None,
+            });
+        for body in bodies.filter(|body| body.required.is_none()) {
+            body.required = Some(Required::False);
+            for content in body.content.values_mut() {
+                let RefOr::T(content) = content else { continue };
+                let Some(RefOr::T(Schema::OneOf(alternatives))) = &content.schema else { continue };
+                let reference = alternatives.items.iter().find(|one| matches!(one, RefOr::Ref(_))).cloned();
+                content.schema = reference.or_else(|| content.schema.clone());
+            }
+        }
+    }
 }
 
 /// Replaces references to enumerations by the enumerations. From named ones, client generators make constants of one

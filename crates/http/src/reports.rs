@@ -9,9 +9,10 @@ pub(crate) mod evidence;
 pub(crate) mod file;
 pub(crate) mod kept_definitions;
 pub(crate) mod result;
+pub(crate) mod review_sheets;
 pub(crate) mod run;
 
 pub(crate) mod conditional;
 pub(crate) mod disposition;
-mod file_answer;
-mod stream;
+pub(crate) mod file_answer;
+pub(crate) mod stream;

@@ -31,7 +31,7 @@ pub(crate) fn with_log_line(mut response: Response, method: &Method, begun: Inst
 }
 
 /// The name of a method that routes have; other names come from the client, and there may be any number of them.
-fn name_of(method: &Method) -> &'static str {
+pub(crate) fn name_of(method: &Method) -> &'static str {
     let known = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
     known.into_iter().find(|name| *name == method.as_str()).unwrap_or("other")
 }
@@ -65,5 +65,11 @@ impl Drop for RequestLine {
         self.span.in_scope(|| {
             tracing::info!(status = self.status.as_u16(), bytes = self.bytes, took_ms, "answered");
         });
+        // For the collector of traces; the line has them already.
+        self.span.record("status", self.status.as_u16());
+        self.span.record("bytes", self.bytes);
+        if self.status.is_server_error() {
+            self.span.record("otel.status_code", "ERROR");
+        }
     }
 }

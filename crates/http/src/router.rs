@@ -1,18 +1,20 @@
 //! Every route, a line each.
 
 use crate::api_version::{
-    ApiVersion, HISTORY, REPORTS, SAVED_SEARCHES, SCHEDULED_SEARCHES, SEARCH, TASK_STATUS,
+    ApiVersion, HISTORY, REPORTS, SAVED_SEARCHES, SCHEDULED_SEARCHES, SEARCH, SOD_POLICIES,
+    SOD_VIOLATION_REPORT, TASK_STATUS,
 };
 use crate::failure::{Failure, json_bytes};
 use crate::reports::{
-    cancel, compare, cover, custom, definitions, evidence, file, kept_definitions, result, run,
+    cancel, compare, cover, custom, definitions, evidence, file, kept_definitions, result, review_sheets, run,
 };
 use crate::route::{RouteEntry, Routes, described};
 use crate::state::AppState;
 use crate::task_status::{list, status, update};
 use crate::{
-    administration, caller, health, history, middleware, notifications, oauth, openapi, saved_searches,
-    scheduled_searches, schedules, search, snapshots,
+    administration, caller, health, history, middleware, notifications, oauth, openapi, reviews,
+    saved_searches, scheduled_searches, schedules, search, search_fields, snapshots, sod_policies,
+    sod_violations,
 };
 use axum::Router;
 use axum::extract::Request;
@@ -57,6 +59,24 @@ fn routes() -> Routes {
         routes.needs(published, described!(scheduled_searches::delete_scheduled_search));
         routes.needs(published, described!(scheduled_searches::unsubscribe_scheduled_search));
     }
+    for published in SOD_POLICIES {
+        routes.needs(published, described!(sod_policies::create_policy));
+        routes.needs(published, described!(sod_policies::list_policies));
+        routes.needs(published, described!(sod_policies::get_policy));
+        routes.needs(published, described!(sod_policies::put_policy));
+        routes.needs(published, described!(sod_policies::patch_policy));
+        routes.needs(published, described!(sod_policies::delete_policy));
+        routes.needs(published, described!(sod_violations::evaluate_policy));
+        routes.needs(published, described!(sod_violations::run_report));
+        routes.needs(published, described!(sod_violations::get_last_report));
+        routes.needs(published, described!(sod_violations::get_report_status));
+    }
+    for published in SOD_VIOLATION_REPORT {
+        routes.needs(published, described!(sod_violations::run_report_of_several));
+        routes.needs(published, described!(sod_violations::get_last_report_of_several));
+        routes.needs(published, described!(sod_violations::download_report));
+        routes.needs(published, described!(sod_violations::download_named_report));
+    }
     for published in TASK_STATUS {
         routes.needs(published, described!(list::get_task_status_list));
         routes.needs(published, described!(list::get_pending_tasks));
@@ -77,6 +97,8 @@ fn routes() -> Routes {
         routes.needs(published, described!(history::compare_snapshots_of_type));
     }
     routes.needs(OWN, described!(caller::get_caller));
+    routes.needs(OWN, described!(sod_policies::list_exceptions));
+    routes.needs(OWN, described!(sod_policies::put_exceptions));
     routes.needs(OWN, described!(list::count_tasks));
     routes.needs(OWN, described!(definitions::list_reports));
     routes.needs(OWN, described!(custom::start_custom_report));
@@ -96,7 +118,17 @@ fn routes() -> Routes {
     routes.needs(OWN, described!(schedules::update_schedule));
     routes.needs(OWN, described!(schedules::run_schedule));
     routes.needs(OWN, described!(schedules::delete_schedule));
+    routes.needs(OWN, described!(reviews::create_review));
+    routes.needs(OWN, described!(reviews::list_reviews));
+    routes.needs(OWN, described!(reviews::get_review));
+    routes.needs(OWN, described!(reviews::list_review_items));
+    routes.needs(OWN, described!(reviews::decide_review_items));
+    routes.needs(OWN, described!(reviews::close_review));
+    routes.needs(OWN, described!(review_sheets::get_review_sheets));
+    routes.needs(OWN, described!(review_sheets::read_review_sheet));
     routes.needs(OWN, described!(snapshots::list_sources));
+    routes.needs(OWN, described!(administration::list_refused_records));
+    routes.needs(OWN, described!(search_fields::list_search_fields));
     routes.needs(OWN, described!(snapshots::list_snapshots));
     routes.needs(OWN, described!(administration::explain_link));
     routes.needs(OWN, described!(administration::compare_snapshots));

@@ -2,12 +2,11 @@
 //!
 //! The published document replaces a scheduled search by PUT. PATCH takes a JSON patch of the same members.
 
-mod patch;
-
 use crate::access::{Allowed, ManageScheduledSearches, ReadScheduledSearches};
 use crate::collection::{Condition, FilterField, Operator, Part, Test, conditions};
 use crate::failure::{Failure, json};
-use crate::input::{Id, Input, Query, json_body, json_object, json_type};
+use crate::input::{Id, Input, Query, json_object, json_type};
+use crate::json_patch::{operations, patched};
 use crate::openapi::answers::NotFound;
 use crate::saved_searches::{check_members, identities, identity};
 use crate::state::AppState;
@@ -158,15 +157,8 @@ pub(crate) struct PatchRequest {
 
 impl Input for PatchRequest {
     async fn read(state: &AppState, mut parts: Parts, body: Body) -> Result<Self, Failure> {
-        const EXPECTED: &str = "a list of JSON patch operations";
         let id = ScheduleId::new(Id::of(&mut parts).await?.0);
-        match json_body(state, &parts, body, EXPECTED).await? {
-            Some(Value::Array(operations)) => Ok(Self { id, operations }),
-            None => Err(Failure::invalid(format!("the body is empty: expected {EXPECTED}"))),
-            Some(other) => {
-                Err(Failure::invalid(format!("the body is {}: expected {EXPECTED}", json_type(&other))))
-            }
-        }
+        Ok(Self { id, operations: operations(state, &parts, body).await? })
     }
 }
 
@@ -196,7 +188,7 @@ impl Input for ListRequest {
             let value = match test {
                 Test::OneOf(values) => values.into_iter().next().unwrap_or_default(),
                 // They have no such operator.
-                Test::Null => continue,
+                Test::Null | Test::StartsWith(_) | Test::Contains(_) => continue,
             };
             let is_free = match field {
                 Field::Owner => wanted.owner.replace(value).is_none(),
@@ -352,7 +344,7 @@ pub(crate) async fn patch_scheduled_search(
     let before = scheduled_search(&searches.owned_scheduled_search(&caller, &id).await?)?;
     let before = serde_json::to_value(before)
         .map_err(|error| Failure::internal("a scheduled search could not be written as JSON", error))?;
-    let after = patch::patched(before, &operations)?;
+    let after = patched(before, &operations)?;
     let Value::Object(after) = after else {
         return Err(Failure::invalid("the patch replaces the whole: expected operations on members"));
     };

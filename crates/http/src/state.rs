@@ -15,7 +15,9 @@ use muster_reports::Reports;
 use muster_reports::ids::{ClientId, TenantId};
 use muster_reports::made::{Comparer, EvidenceMaker};
 use muster_reports::ports::{Clock, Credentials, FileOpener, Ids, Readiness};
-use muster_reports::service::{Administration, Definitions, Notifications, SavedSearches, Schedules};
+use muster_reports::service::{
+    Administration, Definitions, Notifications, Reviews, SavedSearches, Schedules, SodPolicies,
+};
 use std::sync::Arc;
 
 /// Everything that is joined into an [`AppState`].
@@ -26,6 +28,10 @@ pub struct Wiring {
     pub schedules: Arc<Schedules>,
     /// The use cases of saved searches.
     pub saved_searches: Arc<SavedSearches>,
+    /// The use cases of access reviews.
+    pub reviews: Arc<Reviews>,
+    /// The use cases of policies for separation of duties.
+    pub sod_policies: Arc<SodPolicies>,
     /// The use cases of definitions.
     pub definitions: Arc<Definitions>,
     /// The use cases of notifications.
@@ -116,6 +122,14 @@ impl AppState {
 
     pub(crate) fn saved_searches(&self) -> &SavedSearches {
         &self.0.wiring.saved_searches
+    }
+
+    pub(crate) fn reviews(&self) -> &Reviews {
+        &self.0.wiring.reviews
+    }
+
+    pub(crate) fn sod_policies(&self) -> &SodPolicies {
+        &self.0.wiring.sod_policies
     }
 
     pub(crate) fn definitions(&self) -> &Definitions {

@@ -7,12 +7,13 @@ use crate::environments::{Environment, Reached};
 use crate::failure::{Context as _, ExitStatus, Failure, Result};
 use crate::part_file::PartFile;
 use muster_client::wire::{
-    FileFormat, ListedResult, NotifyDetails, ReportComparison, ReportDescription, ReportResults, SearchIndex,
+    FileFormat, ListedResult, NewReviewDetails, NotifyDetails, ReportComparison, ReportDescription,
+    ReportResults, ReviewDecisions, ReviewDescription, ReviewItemDescription, ReviewOutcome, SearchIndex,
     TaskResultDetails,
 };
 use muster_client::{
     Client, ComparisonFile, Configuration, Credentials, Download, DownloadOptions, Error, FileStream,
-    Progress, ReportsDataExtractionApi, search_for,
+    Progress, ReportsDataExtractionApi, ReviewItemFilter, search_for,
 };
 use muster_reports::error::error_chain;
 use muster_reports::notify::Notify;
@@ -277,6 +278,75 @@ impl Api {
     pub async fn count(&self, index: &str, query: &str) -> Result<u64> {
         let search = search_for([SearchIndex::from(index)], query);
         self.client.search().count(&search).await.map_err(|error| self.one_line(&error))
+    }
+
+    /// Creates an access review.
+    ///
+    /// # Errors
+    /// As [`Api::start`].
+    pub async fn create_review(&self, review: &NewReviewDetails) -> Result<ReviewDescription> {
+        self.client.reviews().create(review).await.map_err(|error| self.one_line(&error))
+    }
+
+    /// The access reviews.
+    ///
+    /// # Errors
+    /// As [`Api::start`].
+    pub async fn reviews(&self) -> Result<Vec<ReviewDescription>> {
+        self.client.reviews().list().await.map_err(|error| self.one_line(&error))
+    }
+
+    /// One access review.
+    ///
+    /// # Errors
+    /// As [`Api::start`].
+    pub async fn review(&self, id: &str) -> Result<ReviewDescription> {
+        self.client.reviews().get(id).await.map_err(|error| self.one_line(&error))
+    }
+
+    /// Items of an access review.
+    ///
+    /// # Errors
+    /// As [`Api::start`].
+    pub async fn review_items(
+        &self,
+        id: &str,
+        filter: &ReviewItemFilter,
+    ) -> Result<Vec<ReviewItemDescription>> {
+        self.client.reviews().items(id, filter).await.map_err(|error| self.one_line(&error))
+    }
+
+    /// Records decisions of an access review.
+    ///
+    /// # Errors
+    /// As [`Api::start`].
+    pub async fn decide_review(&self, id: &str, decisions: &ReviewDecisions) -> Result<ReviewOutcome> {
+        self.client.reviews().decide(id, decisions).await.map_err(|error| self.one_line(&error))
+    }
+
+    /// The archive with the sheets of an access review.
+    ///
+    /// # Errors
+    /// As [`Api::start`].
+    pub async fn review_sheets(&self, id: &str, format: &str, reviewer: Option<&str>) -> Result<Vec<u8>> {
+        let sheets = self.client.reviews().sheets(id, format, reviewer).await;
+        sheets.map_err(|error| self.one_line(&error))
+    }
+
+    /// Gives a sheet of an access review to the service.
+    ///
+    /// # Errors
+    /// As [`Api::start`].
+    pub async fn read_review_sheet(&self, id: &str, sheet: &[u8]) -> Result<ReviewOutcome> {
+        self.client.reviews().read_sheet(id, sheet).await.map_err(|error| self.one_line(&error))
+    }
+
+    /// Closes an access review.
+    ///
+    /// # Errors
+    /// As [`Api::start`].
+    pub async fn close_review(&self, id: &str) -> Result<ReviewDescription> {
+        self.client.reviews().close(id).await.map_err(|error| self.one_line(&error))
     }
 
     async fn fetch_to(

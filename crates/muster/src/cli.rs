@@ -3,19 +3,25 @@
 mod backup;
 mod definition;
 mod flowing;
+mod keeping;
 mod notification;
 mod refresh;
 mod report;
+mod review;
 mod schedule;
+mod search;
 mod service;
 mod source;
 
-pub use backup::{BackupCommand, RestoreArgs};
+pub use backup::{BackupCommand, RestoreArgs, VerifyBackupArgs};
 pub use definition::{DefinitionCommand, TrialArgs};
+pub use keeping::{KeysCommand, UpgradeArgs};
 pub use notification::{NotificationCommand, NotifyArgs};
 pub use refresh::RefreshArgs;
 pub use report::{CompareArgs, ListedState, ReportCommand, RunArgs, WaitArgs};
+pub use review::{ReviewCommand, ReviewCreateArgs, ReviewDecideArgs, ReviewersRule, SheetFormat};
 pub use schedule::{ScheduleAddArgs, ScheduleCommand};
+pub use search::SearchCommand;
 pub use service::{DoctorArgs, EnvCommand, LoginArgs, McpArgs, Service};
 pub use source::{InitArgs, MirrorArgs, SourceCommand};
 
@@ -36,12 +42,13 @@ const GLOBAL: &str = "Global options";
     name = "muster",
     version,
     after_help = "Examples:
-  muster demo                              try it: sample data, all reports, a running service
-  muster source add hr.toml                register a source
-  muster refresh                           read all sources and publish a snapshot
-  muster client create --kind user --name ada --level ORG_ADMIN --scope sp:scopes:all
-  muster serve                             answer the API on 127.0.0.1:8080
-  muster report run IDENTITIES --wait -o . run a report and fetch its files
+  muster demo                      try it: sample data, reports, a service
+  muster source add hr.toml        register a source
+  muster refresh                   read all sources and publish a snapshot
+  muster client create --kind user --name ada \\
+      --level ORG_ADMIN --scope sp:scopes:all
+  muster serve                     answer the API on 127.0.0.1:8080
+  muster report run IDENTITIES --wait -o .
 
 The status is 0, or 1 failed, 2 wrong usage, 3 done with a warning, 4 not allowed, 5 not found,
 6 cancelled, 7 too much lost, 124 timed out. Results are on standard output, everything else on standard error.
@@ -123,6 +130,9 @@ the status is 7. --plan says what would change; --accept-losses publishes it.")]
     /// Reports of one's own
     #[command(subcommand)]
     Definition(DefinitionCommand),
+    /// Access reviews, over HTTP
+    #[command(subcommand)]
+    Review(ReviewCommand),
     /// Services that reports are run on, kept under names
     #[command(subcommand)]
     Env(EnvCommand),
@@ -145,7 +155,7 @@ What is missing is asked for. The service is in use from then on; `muster env` s
     /// The query language of searches
     #[command(subcommand)]
     Search(SearchCommand),
-    /// The key that signs access tokens
+    /// The service's keys: their ages, and their exchange
     #[command(subcommand)]
     Keys(KeysCommand),
     /// The key of this service's evidence packages
@@ -185,6 +195,16 @@ It reads every file once, also while a service runs. The status is 0 if all file
 and 1 if one is damaged or missing; each of these is named. Snapshots that an earlier version made have no
 digests and are counted as unchecked.")]
     Check,
+    /// Bring a data directory up to date, or say what that would do
+    #[command(after_help = "\
+Examples:
+  muster upgrade --check --data /var/lib/muster
+  muster upgrade --data /var/lib/muster
+
+Every command that opens the data directory does this too. With --check nothing is changed, and the status is
+0 if nothing is to be done, 3 if steps are to be applied, and 1 if this program cannot go on with it: a newer
+version has written it. A step is applied whole or not at all; after an interruption, the next call goes on.")]
+    Upgrade(UpgradeArgs),
     /// Copies of everything that the service keeps, made while it runs
     #[command(subcommand)]
     Backup(BackupCommand),
@@ -275,9 +295,10 @@ An AUDITOR reads and downloads results of the named reports, made from snapshots
 the end; with --scope sp:report:manage he starts these reports, too, and nothing else.
 
 Levels: ORG_ADMIN, CERT_ADMIN, REPORT_ADMIN, ROLE_ADMIN, ROLE_SUBADMIN, SOURCE_ADMIN,
-SOURCE_SUBADMIN, HELPDESK, USER, AUDITOR. Scopes: sp:scopes:all, sp:report:manage, sp:report:read,
-sp:search:read, idn:task-management:write, idn:task-management:read, sp:saved-search:manage,
-sp:saved-search:read, sp:scheduled-search:manage, idn:identity-history:manage,
+SOURCE_SUBADMIN, HELPDESK, USER, SOD_POLICY_ADMIN, AUDITOR. Scopes: sp:scopes:all, sp:report:manage,
+sp:report:read, sp:search:read, idn:task-management:write, idn:task-management:read,
+sp:saved-search:manage, sp:saved-search:read, sp:scheduled-search:manage, idn:sod-policy:manage,
+idn:sod-policy:read, idn:sod-violation:manage, idn:sod-violation:read, idn:identity-history:manage,
 idn:identity-history:read.")]
     Create(ClientCreateArgs),
     /// List credentials, without secrets
@@ -350,50 +371,6 @@ pub enum ClientKind {
 /// A user level, in any case.
 fn level(text: &str) -> Result<UserLevel, String> {
     text.to_ascii_uppercase().parse()
-}
-
-/// `search`
-#[derive(Debug, Subcommand)]
-pub enum SearchCommand {
-    /// Explain a query: its tree, its fields, and what a scan is told
-    #[command(after_help = "\
-Examples:
-  muster search check 'name:a* AND attributes.city:London'
-  muster search check '@accounts(source.name:\"Active Directory\" AND disabled:true)'
-
-Nothing is searched: a query is read as the service would read it now.")]
-    Check {
-        /// The query
-        #[arg(allow_hyphen_values = true)]
-        query: String,
-    },
-}
-
-/// `keys`
-#[derive(Debug, Subcommand)]
-pub enum KeysCommand {
-    /// Sign access tokens with a new key, without an interruption: running services notice it
-    #[command(after_help = "Examples:
-  muster keys rotate
-  muster keys rotate --now    # after a leak: clients must fetch new tokens")]
-    Rotate {
-        /// Refuse existing tokens too [default: they stay valid until they expire]
-        #[arg(long)]
-        now: bool,
-    },
-    /// Sign webhooks with new secrets, of which `muster notification secret` tells the receivers
-    #[command(after_help = "Examples:
-  muster keys rotate-webhooks
-  muster keys rotate-webhooks --days 30
-  muster keys rotate-webhooks --now    # after a leak: receivers refuse webhooks until they have the new secret")]
-    RotateWebhooks {
-        /// Sign with the old secrets too for so many days
-        #[arg(long, value_name = "NUMBER", default_value_t = 7, value_parser = clap::value_parser!(u16).range(1..))]
-        days: u16,
-        /// Sign with the new secrets only
-        #[arg(long, conflicts_with = "days")]
-        now: bool,
-    },
 }
 
 /// `evidence`

@@ -16,12 +16,14 @@ mod declared;
 mod guards;
 mod issuers;
 mod layers;
+mod ratio;
 
-pub use audit::{AuditedDownloads, KafkaProperties};
+pub use audit::{AuditedDownloads, KAFKA_PASSWORD, KafkaProperties};
 pub use byte_size::ByteSize;
 pub use guards::Guards;
 pub use issuers::{Callers, Issuer, SignInToken};
 pub use layers::{Effective, Given};
+pub use ratio::Ratio;
 
 use declared::{keys, settings};
 use muster_reports::result_life::ResultPolicy;
@@ -53,7 +55,7 @@ settings! {
         /// TLS, 1.2 or 1.3. Read at the start: restart after a renewal. A relative path starts from the data
         /// directory.
         tls_certificate: Option<PathBuf> = None,
-        /// A PEM file with that certificate's key.
+        /// A PEM file with that certificate's key, or `credential:NAME`, a credential of systemd.
         tls_key: Option<PathBuf> = None,
         /// A request's head must arrive within this time from its first byte; for the first request of a
         /// connection, from the connection's start.
@@ -80,6 +82,28 @@ settings! {
         /// Address and port at which `GET /metrics` answers; if absent, nothing is recorded. Nobody is asked for a
         /// token there: let only the monitoring reach it. docs/metrics.md has the metrics.
         listen: Option<SocketAddr> = None,
+    }
+
+    /// Traces and metrics for a collector that takes OTLP over HTTP. docs/telemetry.md explains them.
+    telemetry: Telemetry {
+        /// The collector's address, such as `https://collector.example.com:4318`; if absent, and the variable
+        /// `OTEL_EXPORTER_OTLP_ENDPOINT` is too, nothing is sent.
+        endpoint: Option<String> = None,
+        /// A file with headers of each request, one `Name: value` a line, such as a token of the collector. Read at the
+        /// start; only its owner may be able to read it. A relative path starts from the data directory.
+        headers_file: Option<PathBuf> = None,
+        /// A PEM file with the certificates to trust, in place of the system's. A relative path starts from the data
+        /// directory.
+        ca_file: Option<PathBuf> = None,
+        /// The name of the service at the collector; if absent, that of the variable `OTEL_SERVICE_NAME`, or `muster`.
+        service_name: Option<String> = None,
+        /// The part of the traces that begin here to send, from 0 to 1; if absent, all of them, or what the variable
+        /// `OTEL_TRACES_SAMPLER` says. A request that brings a trace decides itself.
+        sampled: Option<Ratio> = None,
+        /// How long the collector may take for a request.
+        timeout_ms: u64 = 10_000,
+        /// How often metrics are sent.
+        interval_s: u64 = 60,
     }
 
     /// Pages for people, at `/`.
@@ -113,8 +137,24 @@ settings! {
         /// A PostgreSQL database, `postgres://user:password@host:port/database?sslmode=verify-full`; if
         /// absent, an SQLite file in the data directory.
         url: Option<PostgresUrl> = None,
+        /// A file with the password of `store.url`, in place of one in the URL. A relative path starts from the data
+        /// directory; `credential:NAME` is a credential of systemd.
+        password_file: Option<PathBuf> = None,
         /// Connections to PostgreSQL at most, in addition to the one that listens.
         connections: u32 = 16,
+    }
+
+    /// Keys that are not in the folder `keys` of the data directory.
+    keys: Keys {
+        /// The file of the key under which client secrets are kept, in place of `keys/secrets.key`: 64 hex digits. It is
+        /// never made, and must be there. A relative path starts from the data directory; `credential:NAME` is a
+        /// credential of systemd (`LoadCredential=`). docs/install.md has an example.
+        secrets: Option<PathBuf> = None,
+        /// In the same way, the key that seals the audit trail, in place of `keys/audit.key`.
+        audit: Option<PathBuf> = None,
+        /// In the same way, the key that signs evidence packages, in place of `keys/evidence.key`; or the `pkcs11:` URI of a
+        /// key in a token.
+        evidence: Option<PathBuf> = None,
     }
 
     /// Whose data it is.
@@ -248,7 +288,8 @@ settings! {
         tls: MailTls = MailTls::Tls,
         /// The user that the server knows; if absent, none is named.
         user: Option<String> = None,
-        /// A file with that user's password. Read at the start. A relative path starts from the data directory.
+        /// A file with that user's password. Read at the start. A relative path starts from the data directory;
+        /// `credential:NAME` is a credential of systemd.
         password_file: Option<PathBuf> = None,
         /// The sender, `muster@example.com` or `Muster <muster@example.com>`; needed with `mail.server`.
         from: Option<String> = None,
@@ -313,6 +354,9 @@ settings! {
         /// Properties of librdkafka, as a table `[audit.kafka]`; if absent, the audit trail is not passed on.
         /// See docs/audit.md.
         kafka: KafkaProperties = KafkaProperties::default(),
+        /// A file with the password that Kafka asks for (the property `sasl.password`). A relative path starts from the data
+        /// directory; `credential:NAME` is a credential of systemd.
+        kafka_password_file: Option<PathBuf> = None,
         /// The topic that audit events go to.
         kafka_topic: String = "cloud-audit-report".into(),
         /// How long Kafka may take to acknowledge an event before it is sent again.

@@ -9,12 +9,13 @@
 //! results/         files of reports; trash/ for those that no record names
 //! work/            what does not outlive a run
 //! restored         the backup that the data directory was restored from, if it was
+//! restoring        there until a restore has ended; no command opens the data directory before
 //! service.lock     held by the one process that serves
 //! refresh.lock     held by the one process that refreshes
 //! ```
 //! With `store.url` several processes, also on several machines, share one PostgreSQL database. Then
-//! `installation`, `keys/`, `tables/`, `results/` and `refresh.lock` are in the folder `data.shared`, which all of them
-//! see, and each process has a data directory of its own with `work/` and `service.lock`.
+//! `installation`, `keys/`, `tables/`, `results/`, `restored` and `refresh.lock` are in the folder `data.shared`, which all of
+//! them see, and each process has a data directory of its own with `work/` and `service.lock`.
 //!
 //! Commands may open it while a service runs: what they change is one transaction. What only one
 //! process may do takes a lock, which the system frees with the process however it ends: on the file, and on a folder,
@@ -23,6 +24,8 @@
 mod folder;
 mod installation;
 mod keys;
+mod pkcs11;
+mod secret_file;
 mod token_keys;
 
 use crate::clock::SystemClock;
@@ -42,6 +45,7 @@ use muster_reports::ids::{ClientId, TaskId, TenantId};
 use muster_reports::ports::{AuditTrail, Clock, Ids};
 use muster_reports::retention::CataloguedSnapshot;
 use muster_reports::trace::Trace;
+use muster_runs::backup::DATABASE;
 use muster_runs::{Events, KeptDefinitions, Lock, ResultFiles, clear_work, find_snapshot, lock};
 use muster_store::{Deciding, Place, SealKey, Store};
 use std::path::{Path, PathBuf};
@@ -49,8 +53,11 @@ use std::sync::Arc;
 use token_keys::TokenKeyFiles;
 
 pub use folder::private_dir as make_private;
+pub use folder::secret as owners_secret;
 pub use folder::secret as secret_text;
 pub use installation::MARK;
+pub use pkcs11::KeyInToken;
+pub use secret_file::SecretFile;
 
 /// The folder of the keys.
 pub const KEYS: &str = "keys";
@@ -58,11 +65,17 @@ pub const KEYS: &str = "keys";
 pub const SETTINGS: &str = "muster.toml";
 /// The file that names the backup which the data directory was restored from.
 pub const RESTORED: &str = "restored";
+/// The file that is there until a restore has ended.
+pub const RESTORING: &str = "restoring";
 
 /// The files of the key from which the secrets of webhooks are computed, and of the one before it.
 const WEBHOOK_KEYS: keys::Exchanged = ("webhooks.key", "webhooks.previous.key");
+/// The file of the key under which client secrets are kept.
+const SECRETS_KEY: &str = "secrets.key";
 /// The file of the key that seals the audit trail.
 const SEAL_KEY: &str = "audit.key";
+/// The file of the key that signs evidence packages.
+const EVIDENCE_KEY: &str = "evidence.key";
 
 /// The opened data directory.
 pub struct DataDir {
@@ -77,6 +90,26 @@ pub struct DataDir {
     shared: PathBuf,
 }
 
+/// The folders of a data directory that has nothing yet.
+#[derive(Debug)]
+pub struct EmptyDirs {
+    /// Its own folder.
+    pub dir: PathBuf,
+    /// The one that all processes on one database share; the same where nobody shares.
+    pub shared: PathBuf,
+}
+
+impl EmptyDirs {
+    /// The places of a mark that every process finds which uses one of the folders.
+    pub fn marks(&self, name: &str) -> Vec<PathBuf> {
+        let mut places = vec![self.dir.join(name)];
+        if self.shared != self.dir {
+            places.push(self.shared.join(name));
+        }
+        places
+    }
+}
+
 /// How a data directory is opened.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Opening {
@@ -84,6 +117,8 @@ pub struct Opening {
     pub make: bool,
     /// Join a database and a folder that do not belong together.
     pub adopt: bool,
+    /// Open one whose restore has not ended.
+    pub restoring: bool,
 }
 
 impl DataDir {
@@ -100,6 +135,7 @@ impl DataDir {
     /// # Errors
     /// When it cannot be read.
     pub async fn open_if_there(settings: &Settings) -> Result<Option<Self>> {
+        refuse_half_restored(settings)?;
         match look_for(settings, false) {
             Ok(()) => Self::open(settings).await.map(Some),
             Err(_) => Ok(None),
@@ -111,7 +147,7 @@ impl DataDir {
     /// # Errors
     /// When it cannot be made or read.
     pub async fn open_or_make(settings: &Settings) -> Result<Self> {
-        Box::pin(Self::open_as(settings, Opening { make: true, adopt: false })).await
+        Box::pin(Self::open_as(settings, Opening { make: true, ..Opening::default() })).await
     }
 
     /// Opens the data directory as `opening` says.
@@ -119,6 +155,9 @@ impl DataDir {
     /// # Errors
     /// When it is not there or cannot be made or read; when its database and its folder do not belong together.
     pub async fn open_as(settings: &Settings, opening: Opening) -> Result<Self> {
+        if !opening.restoring {
+            refuse_half_restored(settings)?;
+        }
         if !opening.make {
             look_for(settings, opening.adopt)?;
         }
@@ -128,14 +167,10 @@ impl DataDir {
             attempts_max: settings.worker.attempts_max,
             connections: settings.store.connections,
             deciding: Deciding::DatabaseOr(Arc::new(SystemClock)),
-            seal_key: Some(SealKey::new(key(&shared, SEAL_KEY)?)),
+            seal_key: Some(SealKey::new(chosen_key(settings, &shared, SEAL_KEY)?)),
             ..muster_store::Settings::default()
         };
-        let place = match &settings.store.url {
-            Some(url) => Place::Postgres(url.clone()),
-            None => Place::Sqlite(dir.join("muster.db")),
-        };
-        let store = Store::open(&place, store_settings).await?;
+        let store = Store::open(&place(settings, &dir)?, store_settings).await?;
         installation::pair(&store, &shared, opening.adopt).await?;
         let data = Self {
             settings: settings.clone(),
@@ -153,27 +188,46 @@ impl DataDir {
         Ok(data)
     }
 
-    /// Makes the folder of a data directory that has nothing yet.
+    /// Refuses settings that name a key which is not there, before anything is made.
     ///
     /// # Errors
-    /// When it has something, or cannot be made.
-    pub fn own_empty(settings: &Settings) -> Result<PathBuf> {
-        let dir = folder::own(&settings.data.dir)?;
-        let mut entries =
-            std::fs::read_dir(&dir).context(|| format!("folder {} cannot be listed", dir.display()))?;
-        match entries.next() {
-            None => Ok(dir),
-            Some(_) => Err(Failure::new(format!(
-                "{} has files: expected a new or an empty folder for the restored data directory",
-                dir.display()
-            ))),
+    /// With the setting, when its key is missing, damaged, or others may read it.
+    pub fn check_named_keys(settings: &Settings) -> Result {
+        for name in [SECRETS_KEY, SEAL_KEY] {
+            if named_key(settings, name).is_some() {
+                chosen_key(settings, &settings.data.dir, name)?;
+            }
         }
+        Ok(())
     }
 
-    /// The backup that it was restored from, if it was.
-    pub fn restored_from(&self) -> Option<String> {
-        let name = std::fs::read_to_string(self.dir.join(RESTORED)).ok()?;
-        Some(name.trim_end().to_owned())
+    /// Makes the folders of a data directory that has nothing yet.
+    ///
+    /// # Errors
+    /// When one has something, or cannot be made.
+    pub fn own_empty(settings: &Settings) -> Result<EmptyDirs> {
+        let empty = |folder: &Path| {
+            let dir = folder::own(folder)?;
+            let mut entries =
+                std::fs::read_dir(&dir).context(|| format!("folder {} cannot be listed", dir.display()))?;
+            match entries.next() {
+                None => Ok(dir),
+                Some(_) => Err(Failure::new(format!(
+                    "{} has files: expected a new or an empty folder for the restored data directory",
+                    dir.display()
+                ))),
+            }
+        };
+        let dir = empty(&settings.data.dir)?;
+        let shared = settings.data.shared.as_deref().map_or_else(|| Ok(dir.clone()), empty)?;
+        Ok(EmptyDirs { dir, shared })
+    }
+
+    /// The backup that it was restored from, if it was, and the file that says so.
+    pub fn restored_from(&self) -> Option<(String, PathBuf)> {
+        let place = self.shared.join(RESTORED);
+        let name = std::fs::read_to_string(&place).ok()?;
+        Some((name.trim_end().to_owned(), place))
     }
 
     /// What a command of this program does now, for the audit trail: `about` names the thing.
@@ -237,7 +291,7 @@ impl DataDir {
 
     /// The key under which client secrets are kept.
     pub fn secret_key(&self) -> Result<SecretKey> {
-        Ok(SecretKey::new(key(&self.shared, "secrets.key")?))
+        Ok(SecretKey::new(chosen_key(&self.settings, &self.shared, SECRETS_KEY)?))
     }
 
     /// What makes and checks access tokens.
@@ -253,7 +307,12 @@ impl DataDir {
 
     /// The key that signs evidence packages.
     pub fn evidence_key(&self) -> Result<SigningKey> {
-        Ok(SigningKey::from_secret(&key(&self.shared, "evidence.key")?))
+        if let Some((setting, named)) = named_key(&self.settings, EVIDENCE_KEY)
+            && let Some(place) = KeyInToken::named(setting, named)?
+        {
+            return place.open(setting, &self.dir);
+        }
+        Ok(SigningKey::from_secret(&chosen_key(&self.settings, &self.shared, EVIDENCE_KEY)?))
     }
 
     /// What gives the keys of webhooks, as their files are at that moment; the first is made if there is none.
@@ -327,13 +386,69 @@ fn event(tenant: &TenantId, operation: AuditOperation, about: &str, details: Str
     }
 }
 
-/// The key of this name; made if it is not there.
-fn key(shared: &Path, name: &str) -> Result<keys::Key> {
-    keys::key(&keys_dir(shared)?, name)
+/// The key of this name: the one that a setting names, or the one of the folder, which is made if it is not there.
+fn chosen_key(settings: &Settings, shared: &Path, name: &str) -> Result<keys::Key> {
+    let Some((setting, named)) = named_key(settings, name) else {
+        return keys::key(&keys_dir(shared)?, name);
+    };
+    if KeyInToken::named(setting, named)?.is_some() {
+        return Err(Failure::usage(format!(
+            "{setting} names a key in a token: expected a file, because the service computes with this key; only \
+             keys.evidence may be in a token"
+        )));
+    }
+    let file = SecretFile::find(setting, named, &settings.data.dir)?;
+    keys::parse(&file.text(setting)?).ok_or_else(|| {
+        Failure::new(format!("{setting}: the key {} is damaged: expected 64 hex digits", file.path.display()))
+    })
+}
+
+/// The setting that names the key of this name, and the file, if it does.
+pub fn named_key<'a>(settings: &'a Settings, name: &str) -> Option<(&'static str, &'a Path)> {
+    let keys = &settings.keys;
+    let (setting, named) = match name {
+        SECRETS_KEY => ("keys.secrets", &keys.secrets),
+        SEAL_KEY => ("keys.audit", &keys.audit),
+        EVIDENCE_KEY => ("keys.evidence", &keys.evidence),
+        _ => return None,
+    };
+    named.as_deref().map(|named| (setting, named))
+}
+
+/// Where the database is: the one that the settings name, with its password, or the file in `dir`.
+///
+/// # Errors
+/// When the file of the password cannot be read.
+pub fn place(settings: &Settings, dir: &Path) -> Result<Place> {
+    const KEY: &str = "store.password_file";
+    let Some(url) = &settings.store.url else { return Ok(Place::Sqlite(dir.join(DATABASE))) };
+    let Some(named) = &settings.store.password_file else { return Ok(Place::Postgres(url.clone())) };
+    let password = SecretFile::find(KEY, named, dir)?.text(KEY)?;
+    Ok(Place::Postgres(url.with_password(&password)))
 }
 
 fn keys_dir(shared: &Path) -> Result<PathBuf> {
     folder::own_inside(&shared.join(KEYS))
+}
+
+/// Where the database of a data directory that is there is; nothing is opened.
+///
+/// # Errors
+/// When there is no data directory, or the password of the database cannot be read.
+pub fn place_if_there(settings: &Settings) -> Result<Place> {
+    refuse_half_restored(settings)?;
+    look_for(settings, false)?;
+    place(settings, &settings.data.dir)
+}
+
+/// The folder of keys of a data directory that is there; nothing is made.
+///
+/// # Errors
+/// When there is no data directory.
+pub fn keys_folder(settings: &Settings) -> Result<PathBuf> {
+    refuse_half_restored(settings)?;
+    look_for(settings, false)?;
+    Ok(settings.data.shared.as_ref().unwrap_or(&settings.data.dir).join(KEYS))
 }
 
 /// Until when the key before another one checks, which its file says; `None` where there is no file.
@@ -354,12 +469,25 @@ pub fn seal_key_in(keys: &Path) -> Result<SealKey> {
     found.map(SealKey::new).ok_or_else(|| Failure::new(format!("there is no key {}", path.display())))
 }
 
+/// Refuses a data directory that a restore has not completed.
+fn refuse_half_restored(settings: &Settings) -> Result {
+    let own = &settings.data.dir;
+    let dirs = [settings.data.shared.as_ref().unwrap_or(own), own];
+    match dirs.into_iter().find(|dir| dir.join(RESTORING).exists()) {
+        None => Ok(()),
+        Some(dir) => Err(Failure::new(format!(
+            "the restore of {} has not ended: remove what it made, and repeat `muster restore`",
+            dir.display()
+        ))),
+    }
+}
+
 /// Refuses a data directory that is not there, before anything is made.
 fn look_for(settings: &Settings, adopt: bool) -> Result {
     let dir = &settings.data.dir;
     let shared = settings.data.shared.as_ref().unwrap_or(dir);
     let is_there = match settings.store.url {
-        None => dir.join("muster.db").is_file(),
+        None => dir.join(DATABASE).is_file(),
         Some(_) => shared.is_dir(),
     };
     if is_there || (adopt && shared.is_dir()) {

@@ -1,7 +1,8 @@
 //! How the installation is, for the routes of administration.
 
 use crate::config::Settings;
-use crate::data_dir::DataDir;
+use crate::data_dir::{DataDir, KeyInToken, SecretFile, named_key, previous_key_until};
+use crate::failure::Failure;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use muster_reports::error::{Error, Result};
@@ -25,6 +26,9 @@ const KEYS: [(&str, &str, Option<&str>); 5] = [
     ("seal of the audit trail", "audit.key", None),
     ("webhooks", "webhooks.key", Some("webhooks.previous.key")),
 ];
+
+/// What is said of a key that is in a token.
+const IN_TOKEN: &str = "it is in a token, which does not tell its age";
 
 impl Facts {
     /// Those of this data directory.
@@ -62,11 +66,51 @@ fn written(path: &Path) -> Result<Option<DateTime<Utc>>> {
     }
 }
 
-fn key(dir: &Path, (purpose, name, previous): (&'static str, &str, Option<&str>)) -> Result<Option<KeyAge>> {
-    let Some(since) = written(&dir.join(name))? else { return Ok(None) };
-    let before = previous.map(|name| crate::data_dir::previous_key_until(&dir.join(name))).transpose();
+/// A key, and what can be said of it without reading it.
+pub struct FoundKey {
+    /// What it is for.
+    pub purpose: &'static str,
+    /// Its file as it is known: its place, or the credential that a setting names.
+    pub file: String,
+    /// When the file was written; `None` where there is none.
+    pub since: Option<DateTime<Utc>>,
+    /// Until when the key before it counts.
+    pub previous_until: Option<DateTime<Utc>>,
+    /// Why nothing can be said of it, if so.
+    pub trouble: Option<String>,
+}
+
+/// All keys of an installation whose folder of keys is `dir`. None is made.
+///
+/// # Errors
+/// When the age of a file, or the file of a key before, cannot be read.
+pub fn keys(settings: &Settings, dir: &Path) -> Result<Vec<FoundKey>> {
+    KEYS.into_iter().map(|named| key(settings, dir, named)).collect()
+}
+
+fn key(
+    settings: &Settings,
+    dir: &Path,
+    (purpose, name, previous): (&'static str, &str, Option<&str>),
+) -> Result<FoundKey> {
+    let (file, place) = match named_key(settings, name) {
+        None => (dir.join(name).display().to_string(), Ok(dir.join(name))),
+        Some((setting, named)) => {
+            let found = match KeyInToken::named(setting, named) {
+                Ok(None) => SecretFile::find(setting, named, &settings.data.dir).map(|file| file.path),
+                Ok(Some(_)) => Err(Failure::new(IN_TOKEN)),
+                Err(failure) => Err(failure),
+            };
+            (named.display().to_string(), found.map_err(|failure| failure.to_string()))
+        }
+    };
+    let (since, trouble) = match place {
+        Ok(place) => (written(&place)?, None),
+        Err(trouble) => (None, Some(trouble)),
+    };
+    let before = previous.map(|name| previous_key_until(&dir.join(name))).transpose();
     let before = before.map_err(|error| Error::internal("the key before cannot be read", error))?;
-    Ok(Some(KeyAge { purpose, since, previous_until: before.flatten() }))
+    Ok(FoundKey { purpose, file, since, previous_until: before.flatten(), trouble })
 }
 
 #[async_trait]
@@ -76,13 +120,16 @@ impl InstallationFacts for Facts {
             let free_bytes = free_bytes(path)?;
             Ok(DiskRoom { folder, free_bytes })
         };
-        let keys = KEYS.into_iter().filter_map(|named| key(&self.keys, named).transpose());
+        let age = |key: FoundKey| {
+            let FoundKey { purpose, since, previous_until, .. } = key;
+            since.map(|since| KeyAge { purpose, since, previous_until })
+        };
         let issuers = self.settings.auth.issuers.iter();
         Ok(ServiceFacts {
             version: env!("CARGO_PKG_VERSION"),
             database: if self.settings.store.url.is_some() { "PostgreSQL" } else { "SQLite" },
             disks: self.folders.iter().map(disk).collect::<Result<_>>()?,
-            keys: keys.collect::<Result<_>>()?,
+            keys: keys(&self.settings, &self.keys)?.into_iter().filter_map(age).collect(),
             limits: self.limits(),
             issuers: issuers.map(|issuer| (issuer.name.clone(), issuer.sign_in_client.is_some())).collect(),
         })

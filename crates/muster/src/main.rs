@@ -26,15 +26,21 @@ mod progress_bar;
 mod prompt;
 mod serve;
 mod systemd;
+mod telemetry;
 mod wiring;
 
 use cli::{Cli, Command, DemoArgs, ServeArgs};
 use config::{Effective, Given, Log, LogFormat, Settings};
 use failure::{Context, Failure, Result};
 use muster_http::connections::open_files;
+use muster_reports::trace::{PLAN_TARGET, TARGET};
+use muster_telemetry::Telemetry;
 use std::io::IsTerminal;
 use std::process::ExitCode;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Directive;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, fmt, registry};
 
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
@@ -59,16 +65,19 @@ async fn dispatch(cli: Cli) -> Result {
     let output = output::present(cli.output, cli.json.clone(), cli.wide);
     let effective = effective(&cli)?;
     let settings = &effective.settings;
-    start_log(settings, &cli.command)?;
+    let is_service = matches!(cli.command, Command::Serve(_));
+    let telemetry = if is_service { telemetry::begin(settings)? } else { None };
+    start_log(settings, &cli.command, telemetry.as_ref())?;
     open_files::raise();
     crash::arm(std::env::var_os(crash::VARIABLE))?;
-    match &cli.command {
-        Command::Serve(args) => Box::pin(serve::run(args, settings)).await,
+    let outcome = match &cli.command {
+        Command::Serve(args) => Box::pin(serve::run(args, settings, telemetry.as_ref())).await,
         Command::Demo(args) => Box::pin(demo::run(args, settings, output)).await,
         Command::Client(command) => Box::pin(commands::client::run(command, settings, output)).await,
         Command::Source(command) => Box::pin(commands::source::run(command, settings, output)).await,
         Command::Refresh(args) => commands::refresh::run(args, settings, output).await,
         Command::Report(command) => Box::pin(commands::report::run(command, settings, output)).await,
+        Command::Review(command) => Box::pin(commands::review::run(command, output)).await,
         Command::Definition(command) => Box::pin(commands::definition::run(command, settings, output)).await,
         Command::Env(command) => commands::env::run(command, output),
         Command::Login(args) => Box::pin(commands::env::login(args)).await,
@@ -82,7 +91,8 @@ async fn dispatch(cli: Cli) -> Result {
         Command::Verify(args) => commands::verify::run(args, output),
         Command::Status => Box::pin(commands::status::run(settings, output)).await,
         Command::Doctor(args) => Box::pin(commands::doctor::run(args, &effective, output)).await,
-        Command::Check => commands::check::run(settings, output).await,
+        Command::Check => Box::pin(commands::check::run(settings, output)).await,
+        Command::Upgrade(args) => Box::pin(commands::upgrade::run(args, settings, output)).await,
         Command::Backup(command) => Box::pin(commands::backup::run(command, settings, output)).await,
         Command::Restore(args) => Box::pin(commands::backup::restore(args, settings, output)).await,
         Command::Snapshot(command) => commands::snapshot::run(command, settings, output).await,
@@ -90,7 +100,13 @@ async fn dispatch(cli: Cli) -> Result {
         Command::Completion { shell } => commands::manual::completion(*shell),
         Command::Manual { folder } => commands::manual::pages(folder),
         Command::Config(command) => commands::config::run(command, &effective, output),
+    };
+    if let Some(telemetry) = telemetry
+        && !telemetry.end(telemetry::FLUSH_MOST)
+    {
+        tracing::warn!("the collector has not taken all traces and metrics: the rest is lost");
     }
+    outcome
 }
 
 fn effective(cli: &Cli) -> Result<Effective> {
@@ -109,14 +125,24 @@ fn effective(cli: &Cli) -> Result<Effective> {
 }
 
 /// Log lines go to standard error. Unless a filter is set, commands that end by themselves log only what is wrong.
-fn start_log(settings: &Settings, command: &Command) -> Result {
+///
+/// Spans of requests and runs are made whatever the filter says, so that each line has their ids. Spans of the operators of
+/// plans are made only for a collector: there are many.
+fn start_log(settings: &Settings, command: &Command, telemetry: Option<&Telemetry>) -> Result {
     let is_default = settings.log.filter == Log::default().filter;
     let quiet = is_default && !matches!(command, Command::Serve(_));
     let filter = if quiet { "warn" } else { settings.log.filter.as_str() };
     let filter = EnvFilter::try_new(filter)
         .map_err(|error| Failure::usage(format!("log.filter is {filter:?}: {error}")))?;
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let spans = |target: &str| {
+        let made = format!("{target}=info").parse::<Directive>();
+        made.context(|| format!("spans of {target:?} cannot be made"))
+    };
+    let mut filter = filter.add_directive(spans(TARGET)?);
+    if telemetry.is_some() {
+        filter = filter.add_directive(spans(PLAN_TARGET)?);
+    }
+    let lines = fmt::layer()
         .with_writer(std::io::stderr)
         // Otherwise what cannot be written is reported on standard error by a macro that panics: a log on a full
         // disk would end the service.
@@ -125,9 +151,12 @@ fn start_log(settings: &Settings, command: &Command) -> Result {
             std::io::stderr().is_terminal()
                 && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
         );
-    let started = match settings.log.format {
-        LogFormat::Text => log.try_init(),
-        LogFormat::Json => log.json().try_init(),
+    let lines = match settings.log.format {
+        LogFormat::Text => lines.boxed(),
+        LogFormat::Json => lines.json().boxed(),
     };
+    // The filter is of all layers. A filter of the lines alone would lose a line after each question whether a level is
+    // logged that is not followed by a line, and libraries ask that.
+    let started = registry().with(telemetry.map(Telemetry::layer)).with(filter).with(lines).try_init();
     started.map_err(|error| Failure::with("the log cannot be started", error))
 }

@@ -1,21 +1,26 @@
-//! Metrics for Prometheus: counters that the service records while it works, and gauges that are read when somebody asks.
+//! Metrics for Prometheus and for a collector: counters that the service records while it works, and gauges that are read
+//! when somebody asks.
 
+use crate::clock::SystemClock;
 use crate::data_dir::DataDir;
-use crate::failure::{Context, Result};
-use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge};
+use crate::failure::{Context, Failure, Result};
+use chrono::{DateTime, Utc};
+use metrics::{Recorder, counter, describe_counter, describe_gauge, describe_histogram, gauge};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use muster_engine::Engine;
 use muster_http::MetricsText;
 use muster_reports::Catalogue;
 use muster_reports::error::error_chain;
 use muster_reports::metric::{self, Metric, MetricKind};
-use muster_reports::ports::{AuditTrail, SnapshotCatalogue};
+use muster_reports::ports::{AuditTrail, Clock, SnapshotCatalogue};
 use muster_reports::snapshot::SnapshotManifest;
 use muster_runs::free_bytes;
+use muster_telemetry::{Both, Meters};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 /// Upper bounds of durations, in seconds: a request takes milliseconds, a report up to hours.
@@ -25,9 +30,12 @@ const BOUNDS_S: [f64; 16] =
 const UPKEEP: Duration = Duration::from_secs(5);
 
 /// The recorder of this process, and what its gauges are read from.
+#[derive(Clone)]
 pub struct Metrics {
     handle: PrometheusHandle,
     gauges: Arc<Gauges>,
+    /// What sends them to a collector, if there is one.
+    meters: Option<Meters>,
 }
 
 struct Gauges {
@@ -45,11 +53,21 @@ impl Metrics {
     ///
     /// # Errors
     /// When this process records already.
-    pub fn begin(data: &DataDir, engine: Arc<Engine>, catalogue: &Catalogue) -> Result<Self> {
+    pub fn begin(
+        data: &DataDir,
+        engine: Arc<Engine>,
+        catalogue: &Catalogue,
+        meters: Option<Meters>,
+    ) -> Result<Self> {
         let builder = PrometheusBuilder::new()
             .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), &BOUNDS_S)
             .context(|| "the bounds of durations cannot be used".into())?;
-        let handle = builder.install_recorder().context(|| "metrics cannot be recorded".into())?;
+        let recorder = builder.build_recorder();
+        let handle = recorder.handle();
+        match &meters {
+            Some(meters) => install(Both::new(recorder, meters.instruments(&BOUNDS_S)))?,
+            None => install(recorder)?,
+        }
         metric::ALL.iter().for_each(describe);
         let reports: BTreeSet<String> =
             catalogue.iter().map(|definition| definition.id.as_str().to_owned()).collect();
@@ -67,7 +85,7 @@ impl Metrics {
             has_relay: !data.settings.audit.kafka.0.is_empty(),
             reports: Mutex::new(reports),
         };
-        Ok(Self { handle, gauges: Arc::new(gauges) })
+        Ok(Self { handle, gauges: Arc::new(gauges), meters })
     }
 
     /// Makes the text of all metrics.
@@ -76,14 +94,37 @@ impl Metrics {
         Arc::new(move || {
             let (handle, gauges) = (handle.clone(), Arc::clone(&gauges));
             Box::pin(async move {
-                let complete = gauges.read().await;
-                if let Err(failure) = &complete {
-                    tracing::warn!(error = error_chain(failure), "some metrics cannot be read");
-                }
-                gauge!(metric::SCRAPE_FAILED.name).set(f64::from(u8::from(complete.is_err())));
+                gauges.set().await;
                 handle.render()
             })
         })
+    }
+
+    /// Sends all metrics to the collector, if there is one, at each `interval` and once more when `stopping` is cancelled.
+    pub async fn send(self, interval: Duration, stopping: CancellationToken) {
+        let Some(meters) = self.meters else { return };
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep(interval) => {}
+                () = stopping.cancelled() => break,
+            }
+            self.gauges.set().await;
+            let (sending, (sent, is_sent)) = (meters.clone(), oneshot::channel());
+            // Not a thread of the runtime, which would wait for a slow collector at its end.
+            let sender = std::thread::Builder::new().name("muster-metrics".into()).spawn(move || {
+                sending.send();
+                let _ = sent.send(());
+            });
+            if let Err(error) = sender {
+                tracing::warn!(%error, "metrics cannot be sent now");
+            }
+            tokio::select! {
+                _ = is_sent => {}
+                () = stopping.cancelled() => break,
+            }
+        }
+        // The end of the process sends what is set now.
+        self.gauges.set().await;
     }
 
     /// Keeps the memory of recorded durations small until `stopping`.
@@ -106,10 +147,25 @@ fn begin_at_zero(reports: &BTreeSet<String>) {
             counter!(metric::ATTEMPTS.name, "report" => report.clone(), "end" => end).absolute(0);
         }
         counter!(metric::FURTHER_ATTEMPTS.name, "report" => report.clone()).absolute(0);
-        counter!(metric::ROWS.name, "report" => report.clone()).absolute(0);
+        counter!(metric::ROWS.name, "report" => report.clone(), "end" => "done").absolute(0);
+    }
+    for end in ["sent", "failed", "dropped"] {
+        counter!(metric::TELEMETRY_SPANS.name, "end" => end).absolute(0);
+    }
+    for end in ["sent", "failed"] {
+        counter!(metric::TELEMETRY_METRICS.name, "end" => end).absolute(0);
     }
     counter!(metric::REFUSED_BY_LIMIT.name).absolute(0);
+    counter!(metric::CANCELS.name).absolute(0);
+    for limit in ["connections", "request_time", "plan_memory"] {
+        counter!(metric::LIMITS.name, "limit" => limit).absolute(0);
+    }
     gauge!(metric::CONNECTIONS.name).set(0.0);
+}
+
+fn install(recorder: impl Recorder + Sync + 'static) -> Result {
+    metrics::set_global_recorder(recorder)
+        .map_err(|_| Failure::new("metrics cannot be recorded: this process records already"))
 }
 
 fn describe(metric: &Metric) {
@@ -121,6 +177,15 @@ fn describe(metric: &Metric) {
 }
 
 impl Gauges {
+    /// Sets all gauges to what they are now.
+    async fn set(&self) {
+        let complete = self.read().await;
+        if let Err(failure) = &complete {
+            tracing::warn!(error = error_chain(failure), "some metrics cannot be read");
+        }
+        gauge!(metric::SCRAPE_FAILED.name).set(f64::from(u8::from(complete.is_err())));
+    }
+
     /// Reads all gauges; the first failure does not keep the others from being read.
     async fn read(&self) -> Result<()> {
         let (used, limit) = self.engine.plan_memory();
@@ -131,6 +196,7 @@ impl Gauges {
             self.read_disks().await,
             self.read_tasks().await,
             self.read_trail().await,
+            self.read_notifications().await,
             self.read_snapshot().await,
         ];
         read.into_iter().collect()
@@ -163,7 +229,16 @@ impl Gauges {
     async fn read_trail(&self) -> Result<()> {
         if self.has_relay {
             gauge!(metric::RELAY_BACKLOG.name).set(self.store.backlog(&self.tenant).await? as f64);
+            let oldest = self.store.oldest_to_relay(&self.tenant).await?;
+            gauge!(metric::RELAY_OLDEST.name).set(seconds(oldest.unwrap_or_else(|| SystemClock.now())));
         }
+        Ok(())
+    }
+
+    async fn read_notifications(&self) -> Result<()> {
+        let (waiting, oldest) = self.store.waiting_notifications().await?;
+        gauge!(metric::NOTIFICATIONS.name).set(waiting as f64);
+        gauge!(metric::NOTIFICATIONS_OLDEST.name).set(seconds(oldest.unwrap_or_else(|| SystemClock.now())));
         Ok(())
     }
 
@@ -189,8 +264,12 @@ fn live_counts(
     counts
 }
 
+/// Seconds since 1970.
+fn seconds(time: DateTime<Utc>) -> f64 {
+    time.timestamp_millis() as f64 / 1_000.0
+}
+
 fn set_snapshot(newest: &SnapshotManifest) {
-    let seconds = |time: chrono::DateTime<chrono::Utc>| time.timestamp_millis() as f64 / 1_000.0;
     gauge!(metric::SNAPSHOT_TIMESTAMP.name).set(seconds(newest.created));
     for (table, rows) in &newest.rows {
         gauge!(metric::SNAPSHOT_ROWS.name, "table" => table.clone()).set(*rows as f64);

@@ -14,6 +14,7 @@ use comfy_table::{CellAlignment, ContentArrangement, Table, TableComponent, pres
 use serde::Serialize;
 use std::io::{IsTerminal, Write};
 use std::sync::OnceLock;
+use unicode_width::UnicodeWidthStr;
 
 pub use muster_runs::thousands as count;
 pub use values::Form;
@@ -140,6 +141,9 @@ pub fn say(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
+/// The line below the header of a table.
+const RULE: char = '─';
+
 /// A table as text.
 pub fn table(columns: &[Column], rows: impl Iterator<Item = Vec<String>>) -> String {
     let (mut columns, mut rows) = (columns.to_vec(), rows.collect::<Vec<_>>());
@@ -147,10 +151,14 @@ pub fn table(columns: &[Column], rows: impl Iterator<Item = Vec<String>>) -> Str
     // Cells are never wrapped, because an id on two lines cannot be copied.
     table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     if std::io::stdout().is_terminal() {
-        table.set_style(TableComponent::HeaderLines, '─');
-        table.set_style(TableComponent::MiddleHeaderIntersections, '─');
+        table.set_style(TableComponent::HeaderLines, RULE);
+        table.set_style(TableComponent::MiddleHeaderIntersections, RULE);
         if let Some(width) = table.width().filter(|_| !presentation().wide) {
-            (columns, rows) = fit::fitted(&columns, rows, usize::from(width));
+            let fitted = fit::fitted(&columns, rows, usize::from(width));
+            if !fitted.left_out.is_empty() {
+                say(&format!("Columns left out: {}; --wide shows them.", fitted.left_out.join(", ")));
+            }
+            (columns, rows) = (fitted.columns, fitted.rows);
         }
     }
     table.force_no_tty();
@@ -163,7 +171,12 @@ pub fn table(columns: &[Column], rows: impl Iterator<Item = Vec<String>>) -> Str
             cells.set_cell_alignment(CellAlignment::Right);
         }
     }
-    table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
+    let lines: Vec<_> = table.lines().map(|line| line.trim_end().to_owned()).collect();
+    // The line below the header has no spaces at its end that could be left out.
+    let is_rule = |line: &str| line.chars().all(|character| character == RULE);
+    let widest = lines.iter().filter(|line| !is_rule(line)).map(|line| line.width()).max().unwrap_or(0);
+    let shown = |line: String| if is_rule(&line) { line.chars().take(widest).collect() } else { line };
+    lines.into_iter().map(shown).collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]

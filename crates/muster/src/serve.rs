@@ -6,8 +6,8 @@
 
 use crate::cli::ServeArgs;
 use crate::clock::SystemClock;
-use crate::config::{AuditedDownloads, Settings};
-use crate::data_dir::{DataDir, Opening};
+use crate::config::{AuditedDownloads, KAFKA_PASSWORD, Settings};
+use crate::data_dir::{DataDir, Opening, SecretFile};
 use crate::failure::{Context, Failure, Result};
 use crate::ids::SystemIds;
 use crate::installation_facts::Facts;
@@ -30,6 +30,7 @@ use muster_reports::{Catalogue, Reports, service};
 use muster_runs::{
     Copies, CustomDefinitions, Inspections, Lock, ResultExpiry, ResultFiles, ServiceReadiness, Swept,
 };
+use muster_telemetry::{Meters, Telemetry};
 use muster_worker::{Scheduler, SchedulerSettings, Stop, Worker, WorkerSettings};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -40,15 +41,20 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 /// Serves until SIGTERM or Ctrl-C.
-pub async fn run(args: &ServeArgs, settings: &Settings) -> Result {
+pub async fn run(args: &ServeArgs, settings: &Settings, telemetry: Option<&Telemetry>) -> Result {
     // Before anything else, so that an early signal does not end the process in the middle of its start.
     let mut signals = Signals::listen()?;
-    let data = DataDir::open_as(settings, Opening { make: args.init, adopt: args.adopt }).await?;
-    if let Some(backup) = data.restored_from() {
+    let data =
+        DataDir::open_as(settings, Opening { make: args.init, adopt: args.adopt, ..Opening::default() })
+            .await?;
+    if let Some((backup, file)) = data.restored_from() {
+        let end = data.store.audit_end(&data.tenant).await?;
         tracing::warn!(
             backup,
-            "this data directory was restored from a backup: what was recorded after it is lost; compare the audit trail \
-             with the head that you noted last (`muster audit verify --noted`), and remove the file `restored` afterwards"
+            last_event = end.sequence,
+            file = %file.display(),
+            "this data directory was restored from a backup: what was recorded after it is lost; which head did you note \
+             last? `muster audit verify --noted NUMBER:HASH` compares it; remove the file afterwards"
         );
     }
     let lock = data.lock_service()?;
@@ -56,7 +62,7 @@ pub async fn run(args: &ServeArgs, settings: &Settings) -> Result {
     let catalogue = data.catalogue().await?;
     let engine = data.engine()?;
     let runner = Arc::new(data.report_runs(engine.clone(), catalogue.clone())?);
-    let face = Face::listen(settings)?;
+    let face = Face::listen(settings)?.sending(telemetry);
     let swept = if args.sweep { Swept::All } else { Swept::Few };
     let service = Service::start(&data, lock, catalogue, engine, runner, face, swept).await?;
     signals.next().await;
@@ -95,25 +101,10 @@ pub struct Face {
     address: SocketAddr,
     /// Where metrics are asked for, if the settings have such an address.
     metrics: Option<TcpListener>,
+    /// What sends metrics to a collector, if there is one.
+    meters: Option<Meters>,
     /// A sign-in to the console that works once.
     sign_in: Option<OneTimeSignIn>,
-}
-
-/// The recorder of metrics, and where they are asked for.
-struct Recording {
-    recorded: Metrics,
-    listener: TcpListener,
-}
-
-impl Recording {
-    fn begin(
-        data: &DataDir,
-        engine: Arc<Engine>,
-        catalogue: &Catalogue,
-        listener: TcpListener,
-    ) -> Result<Self> {
-        Ok(Self { recorded: Metrics::begin(data, engine, catalogue)?, listener })
-    }
 }
 
 impl Face {
@@ -124,7 +115,10 @@ impl Face {
         let server = &settings.server;
         let dir = &settings.data.dir;
         let transport = match (&server.tls_certificate, &server.tls_key) {
-            (Some(certificate), Some(key)) => tls::transport(&dir.join(certificate), &dir.join(key))?,
+            (Some(certificate), Some(key)) => {
+                let key = SecretFile::find("server.tls_key", key, dir)?;
+                tls::transport(&dir.join(certificate), &key.path)?
+            }
             (Some(_), None) | (None, Some(_)) | (None, None) => Transport::Plain,
         };
         let listener = connections::listen(server.listen)
@@ -138,13 +132,19 @@ impl Face {
         if let Some(at) = metrics.as_ref().and_then(|listener| listener.local_addr().ok()) {
             tracing::info!(address = %at, "metrics are answered here");
         }
-        Ok(Self { listener, transport, address, metrics, sign_in: None })
+        Ok(Self { listener, transport, address, metrics, meters: None, sign_in: None })
     }
 
     /// With a sign-in to the console that works once.
     #[must_use]
     pub fn offering(self, sign_in: OneTimeSignIn) -> Self {
         Self { sign_in: Some(sign_in), ..self }
+    }
+
+    /// With metrics that are sent to a collector.
+    #[must_use]
+    fn sending(self, telemetry: Option<&Telemetry>) -> Self {
+        Self { meters: telemetry.map(Telemetry::meters), ..self }
     }
 }
 
@@ -173,10 +173,11 @@ impl Service {
         swept: Swept,
     ) -> Result<Self> {
         let settings = &data.settings;
-        let Face { listener, transport, address, metrics, sign_in } = face;
-        let metrics = metrics
-            .map(|listener| Recording::begin(data, engine.clone(), &catalogue, listener))
-            .transpose()?;
+        let Face { listener, transport, address, metrics, meters, sign_in } = face;
+        let recorded = match metrics.is_some() || meters.is_some() {
+            true => Some(Metrics::begin(data, engine.clone(), &catalogue, meters)?),
+            false => None,
+        };
         let files = Arc::new(data.files()?);
         data.sweep()?.run(swept).await?;
 
@@ -203,16 +204,14 @@ impl Service {
             false => api,
         };
         parts.spawn(connections::serve(listener, transport, router, limits.clone(), stopping.clone()));
-        if let Some(metrics) = metrics {
-            let router = muster_http::metrics_router(metrics.recorded.text());
-            parts.spawn(connections::serve(
-                metrics.listener,
-                Transport::Plain,
-                router,
-                limits,
-                stopping.clone(),
-            ));
-            parts.spawn(metrics.recorded.keep_small(stopping.clone()));
+        if let Some(recorded) = recorded {
+            if let Some(listener) = metrics {
+                let router = muster_http::metrics_router(recorded.text());
+                parts.spawn(connections::serve(listener, Transport::Plain, router, limits, stopping.clone()));
+            }
+            let interval = Duration::from_secs(settings.telemetry.interval_s);
+            parts.spawn(recorded.clone().send(interval, stopping.clone()));
+            parts.spawn(recorded.keep_small(stopping.clone()));
         }
         if settings.worker.count > 0 {
             parts.spawn(worker(data, files, runner).run(worker_stop.clone()));
@@ -341,8 +340,14 @@ fn relay(data: &DataDir) -> Result<Option<Relay>> {
         return Ok(None);
     }
     let wrong = |error: muster_audit::PropertyError| Failure::usage(format!("audit.kafka: {error}"));
+    let mut properties = audit.kafka.0.clone();
+    if let Some(named) = &audit.kafka_password_file {
+        const KEY: &str = "audit.kafka_password_file";
+        let password = SecretFile::find(KEY, named, data.dir())?.text(KEY)?;
+        properties.insert(KAFKA_PASSWORD.to_owned(), password);
+    }
     let settings = RelaySettings {
-        properties: Properties::new(audit.kafka.0.clone()).map_err(wrong)?,
+        properties: Properties::new(properties).map_err(wrong)?,
         topic: audit.kafka_topic.clone(),
         org: tenant.org.clone(),
         pod: tenant.pod.clone(),
@@ -406,6 +411,8 @@ fn reports(data: &DataDir, catalogue: Catalogue, engine: Arc<Engine>) -> Reports
         retention: data.store.clone(),
         refreshes: data.store.clone(),
         snapshots: data.store.clone(),
+        reviews: data.store.clone(),
+        policies: data.store.clone(),
         audit: data.store.clone(),
         queries: Arc::new(SearchLanguage::default()),
         documents: Arc::new(data.searches(Arc::clone(&engine))),
@@ -439,6 +446,13 @@ fn state(
         store: data.store.clone(),
         schedules: schedules.clone(),
     };
+    let review_runs = Arc::new(data.review_runs(engine.clone())?);
+    let reviews = service::Reviews {
+        reports: reports.clone(),
+        store: data.store.clone(),
+        populations: review_runs.clone(),
+        sheets: review_runs,
+    };
     let definitions = service::Definitions {
         reports: reports.clone(),
         store: data.store.clone(),
@@ -455,7 +469,9 @@ fn state(
         installation: Arc::new(Facts::of(data)?),
     };
     Ok(AppState::new(Wiring {
+        sod_policies: Arc::new(service::SodPolicies { reports: reports.clone() }),
         reports,
+        reviews: Arc::new(reviews),
         definitions: Arc::new(definitions),
         notifications: Arc::new(notifications),
         administration: Arc::new(administration),

@@ -2,7 +2,7 @@
 
 use crate::clock::SystemClock;
 use crate::config::{self, CsvHeader, PdfPaper, Settings};
-use crate::data_dir::DataDir;
+use crate::data_dir::{DataDir, SecretFile};
 use crate::failure::{Context, Failure, Result};
 use crate::ids::SystemIds;
 use muster_engine::{Engine, EngineSettings, memory};
@@ -14,7 +14,7 @@ use muster_reports::notify::NotifyPolicy;
 use muster_reports::{Catalogue, Category};
 use muster_runs::{
     Authority, Comparisons, Copies, Histories, PackageParts, Packages, Refreshes, ReportRuns, ResultExpiry,
-    ResultWriting, ScheduledRefreshes, Searches, Snapshots, Sweep,
+    ResultWriting, ReviewRuns, ScheduledRefreshes, Searches, Snapshots, Sweep,
 };
 use std::path::Path;
 use std::sync::Arc;
@@ -81,7 +81,18 @@ impl DataDir {
             clock: Arc::new(SystemClock),
         };
         let definitions = self.kept_definitions(catalogue);
-        Ok(ReportRuns { engine, definitions, snapshots: self.store.clone(), writing })
+        Ok(ReportRuns {
+            engine,
+            definitions,
+            snapshots: self.store.clone(),
+            reviews: self.store.clone(),
+            writing,
+        })
+    }
+
+    /// What reads the population of access reviews, and makes and reads their sheets.
+    pub fn review_runs(&self, engine: Arc<Engine>) -> Result<ReviewRuns> {
+        Ok(ReviewRuns { engine, work_dir: self.work_dir()?, ids: Arc::new(SystemIds) })
     }
 
     /// What searches documents for requests.
@@ -175,7 +186,7 @@ impl DataDir {
         let mail = &self.settings.mail;
         let (Some(server), Some(from)) = (&mail.server, &mail.from) else { return Ok(None) };
         let read = |key: &str, file: &Path| {
-            let path = self.dir().join(file);
+            let path = SecretFile::find(key, file, self.dir())?.path;
             std::fs::read(&path).context(|| format!("{key}: {} cannot be read", path.display()))
         };
         let password = match &mail.password_file {

@@ -3,6 +3,10 @@
 
 #[path = "muster/backup.rs"]
 mod backup;
+#[path = "muster/backup_bucket.rs"]
+mod backup_bucket;
+#[path = "muster/backup_postgres.rs"]
+mod backup_postgres;
 #[path = "muster/command_line.rs"]
 mod command_line;
 #[path = "muster/definitions.rs"]
@@ -11,6 +15,8 @@ mod definitions;
 mod guards;
 #[path = "muster/keeping.rs"]
 mod keeping;
+#[path = "muster/logs.rs"]
+mod logs;
 #[path = "muster/mcp.rs"]
 mod mcp;
 #[path = "muster/mirror.rs"]
@@ -19,10 +25,18 @@ mod mirror;
 mod plan;
 #[path = "muster/reports.rs"]
 mod reports;
+#[path = "muster/reviews.rs"]
+mod reviews;
+#[path = "muster/secrets.rs"]
+mod secrets;
 /// The emulator that the readers' tests have.
 #[expect(dead_code, reason = "what only those tests ask for")]
 #[path = "../../sources/tests/sources/servers/tenant.rs"]
 mod tenant;
+#[path = "muster/tokens.rs"]
+mod tokens;
+#[path = "muster/upgrade.rs"]
+mod upgrade;
 
 use serde_json::Value;
 use std::path::Path;
@@ -402,6 +416,8 @@ fn kinds_are_listed_with_their_arguments() {
             "PASSWORD_AGE",
             "PRIVILEGED_ACCESS",
             "REFUSED_RECORDS",
+            "REVIEW_DECISIONS",
+            "REVIEW_REVOKES",
             "SEARCH_EXPORT",
             "SOD_VIOLATIONS",
             "SOURCE_FRESHNESS",

@@ -31,6 +31,7 @@ use muster_reports::notification::{DeliveryAttempts, DeliveryStep, Notice, Notif
 use muster_reports::notify::Recipient;
 use muster_reports::ports::{AuditTrail, Clock, Credentials, FileOpener, Ids, NotificationStore, TaskStore};
 use muster_reports::task::{PublishedFile, Task};
+use muster_reports::trace::{TARGET, Trace};
 use outcome::Outcome;
 use sha2::{Digest, Sha256};
 use std::io::Read;
@@ -38,6 +39,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tracing::field::Empty;
+use tracing::{Instrument, Span};
 
 /// Most deliveries of one node at a time.
 const DELIVERIES_MAX: usize = 8;
@@ -119,10 +122,32 @@ impl Deliverer {
         Ok(())
     }
 
-    /// Delivers one notification and keeps the outcome.
+    /// Delivers one notification and keeps the outcome, as a part of the trace of the request that started the report.
     async fn deliver(&self, claim: &NotificationClaim) -> Result<()> {
+        let Notification { notice, to, attempts, .. } = &claim.notification;
+        let span = tracing::info_span!(
+            target: TARGET, parent: None, "deliver", task = Empty, channel = to.channel(), attempt = attempts, end = Empty
+        );
+        if let Some(task) = &notice.data.task_result_id {
+            span.record("task", task.as_str());
+        }
+        let trace = self.trace(&claim.notification).await?;
+        if let Some(trace) = &trace {
+            muster_telemetry::follow(&span, trace);
+        }
+        self.deliver_within(claim, trace.as_ref()).instrument(span).await
+    }
+
+    /// The trace of the request that started the report.
+    async fn trace(&self, notification: &Notification) -> Result<Option<Trace>> {
+        let Some(id) = &notification.notice.data.task_result_id else { return Ok(None) };
+        let task = self.tasks.task(&notification.tenant, id).await?;
+        Ok(task.and_then(|task| task.requester.trace))
+    }
+
+    async fn deliver_within(&self, claim: &NotificationClaim, trace: Option<&Trace>) -> Result<()> {
         let Notification { id, to, attempts, .. } = &claim.notification;
-        let outcome = self.attempt(&claim.notification).await;
+        let outcome = self.attempt(&claim.notification, trace).await;
         let now = self.clock.now();
         // Not the recipient, who is a person: the list of notifications has it.
         let channel = to.channel();
@@ -146,18 +171,24 @@ impl Deliverer {
                 tracing::error!(notification = id, channel, attempts, reason, "notification given up");
             }
         }
+        let end = match &step {
+            DeliveryStep::Sent => "sent",
+            DeliveryStep::Retry { .. } => "retry",
+            DeliveryStep::Failed { .. } => "failed",
+        };
+        Span::current().record("end", end);
         if !self.store.step_notification(claim, &step, now).await? {
             tracing::warn!(notification = id, "another node has the notification: it may be delivered again");
         }
         Ok(())
     }
 
-    async fn attempt(&self, notification: &Notification) -> Outcome {
+    async fn attempt(&self, notification: &Notification, trace: Option<&Trace>) -> Outcome {
         let Notification { id, tenant, to, .. } = notification;
         let notice = self.linked(&notification.notice);
         match to {
             Recipient::Webhook(address) => match serde_json::to_string(&notice) {
-                Ok(body) => self.webhooks.send(tenant, address, id, body, self.clock.now()).await,
+                Ok(body) => self.webhooks.send(tenant, address, (id, body), trace, self.clock.now()).await,
                 Err(error) => Outcome::Never(format!("the body cannot be made: {error}")),
             },
             Recipient::Email(address) => {

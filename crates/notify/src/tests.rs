@@ -84,7 +84,8 @@ impl World {
     /// Starts and ends the `number`th task, whose result has [`CONTENT`], for a client.
     async fn ended_for(&self, client: ClientId, number: u64, notify: Notify) {
         let wish = Wish { client, notify };
-        let new = NewTask { notify: vec![wish], ..build::new_task(number, self.clock.now()) };
+        let mut new = NewTask { notify: vec![wish], ..build::new_task(number, self.clock.now()) };
+        new.requester.trace = Some(build::trace(Some("vendor=1")));
         self.store.start(new).await.unwrap();
         let worker = WorkerId::new("w");
         let claim = self.store.claim(&worker, self.clock.now(), LEASE).await.unwrap().unwrap();
@@ -280,6 +281,10 @@ async fn a_webhook_is_signed_and_keeps_its_id_when_it_is_sent_again() {
         mac.update(signed.as_bytes());
         let expected = format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()));
         assert_eq!(header(request, "webhook-signature"), expected);
+        // The trace of the request that started the report, without what its caller wrote into the state.
+        let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00000000000000ff-01";
+        assert_eq!(header(request, "traceparent"), parent);
+        assert!(!request.contains("vendor"), "{request}");
         let body: serde_json::Value = serde_json::from_str(body).unwrap();
         assert_eq!((&body["type"], &body["data"]["rows"]), (&"report.succeeded".into(), &1.into()));
     }

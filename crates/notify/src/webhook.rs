@@ -13,6 +13,7 @@ use chrono::{DateTime, Utc};
 use hmac::{Hmac, KeyInit, Mac};
 use muster_reports::error::{Error, Result, error_chain};
 use muster_reports::ids::TenantId;
+use muster_reports::trace::Trace;
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, StatusCode, Url, redirect};
 use sha2::Sha256;
@@ -113,13 +114,14 @@ impl Webhooks {
         Ok(Self { client, keys, internal_networks })
     }
 
-    /// Posts a body under an id, signed at `now`.
+    /// Posts a body under an id, signed at `now`. The receiver is told the trace, and not its state: what the caller of the
+    /// service has written there is not for others.
     pub(crate) async fn send(
         &self,
         tenant: &TenantId,
         address: &str,
-        id: &str,
-        body: String,
+        (id, body): (&str, String),
+        trace: Option<&Trace>,
         now: DateTime<Utc>,
     ) -> Outcome {
         let Ok(url) = Url::parse(address) else {
@@ -138,17 +140,17 @@ impl Webhooks {
             Ok(keys) => keys.signatures(tenant, address, (id, &time, &body), now),
             Err(error) => return Outcome::NotNow(error_chain(&error)),
         };
-        let sent = self
+        let mut webhook = self
             .client
             .post(url)
             .header(CONTENT_TYPE, "application/json")
             .header("webhook-id", id)
             .header("webhook-timestamp", time)
-            .header("webhook-signature", signatures)
-            .body(body)
-            .send()
-            .await;
-        match sent {
+            .header("webhook-signature", signatures);
+        if let Some(trace) = trace {
+            webhook = webhook.header("traceparent", trace.parent_header());
+        }
+        match webhook.body(body).send().await {
             Ok(answer) if answer.status().is_success() => Outcome::Sent,
             Ok(answer) if answer.status() == StatusCode::GONE => {
                 Outcome::Never("the receiver answers 410: it takes no more webhooks".into())
@@ -225,7 +227,7 @@ mod tests {
         let damaged = || Err(Error::internal("the keys of webhooks cannot be read", "damaged"));
         let hooks = Webhooks::new(Arc::new(damaged), true).expect("a client is made");
         let (tenant, now) = (TenantId::new("acme"), DateTime::UNIX_EPOCH);
-        let outcome = hooks.send(&tenant, "http://127.0.0.1:9/", "id", "{}".into(), now).await;
+        let outcome = hooks.send(&tenant, "http://127.0.0.1:9/", ("id", "{}".into()), None, now).await;
         assert_eq!(outcome, Outcome::NotNow("the keys of webhooks cannot be read: damaged".into()));
     }
 
@@ -238,11 +240,12 @@ mod tests {
             ["https://127.0.0.1/x", "https://[::1]:8443/", "https://2130706433/", "https://localhost/x"]
         {
             let now = DateTime::UNIX_EPOCH;
-            let outcome = hooks.send(&tenant, address, "id", "{}".into(), now).await;
+            let outcome = hooks.send(&tenant, address, ("id", "{}".into()), None, now).await;
             let Outcome::Never(reason) = outcome else { panic!("{address}: {outcome:?}") };
             assert!(reason.contains("internal network"), "{address}: {reason}");
         }
-        let plain = hooks.send(&tenant, "http://example.com", "id", "{}".into(), DateTime::UNIX_EPOCH).await;
+        let plain =
+            hooks.send(&tenant, "http://example.com", ("id", "{}".into()), None, DateTime::UNIX_EPOCH).await;
         assert_eq!(plain, Outcome::Never("the webhook has plain HTTP: expected https".into()));
     }
 }

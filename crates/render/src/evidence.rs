@@ -33,7 +33,7 @@ pub use audit::audit_line;
 pub use bag::{BagInfo, EvidenceWriter, SealedEvidence, TimeStampDue};
 pub use finding::{CheckOutcome, Finding};
 pub use instructions::instructions;
-pub use key::{KeyError, PublicKey, SigningKey};
+pub use key::{HeldKey, KeyError, PublicKey, SigningKey};
 pub use time_stamp::{TimeStampError, TimeStampResponse, time_stamp_request};
 pub use verify::{Verification, verify_bag, verify_file};
 

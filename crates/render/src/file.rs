@@ -98,6 +98,13 @@ pub enum RenderError {
         /// What it has.
         found: String,
     },
+    /// Whoever holds the key did not sign.
+    #[error("the evidence package could not be signed")]
+    Unsigned {
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// A member of an archive cannot have this name.
     #[error("an archive cannot have a member named {name:?}: {reason}")]
     MemberName {

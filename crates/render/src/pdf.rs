@@ -93,6 +93,8 @@ pub struct PdfWriter<W: Write> {
     needed: Vec<usize>,
     /// How many of these come before those of the table.
     heading: usize,
+    /// The columns, by their place in the file, that a reader fills in by hand.
+    filled_in: Vec<usize>,
     /// Where the table has which columns, by name; known when it begins.
     places: Vec<(String, ColumnPlace)>,
     stage: Stage,
@@ -121,6 +123,7 @@ impl<W: Write> PdfWriter<W> {
             kinds,
             needed: Vec::new(),
             heading: 0,
+            filled_in: Vec::new(),
             places: Vec::new(),
             stage: Stage::Holding(Texts::default()),
             threads: 1,
@@ -140,6 +143,7 @@ impl<W: Write> PdfWriter<W> {
         let shown = layout.shown(&names).into_iter().filter_map(place);
         self.needed = key.into_iter().chain(heading).collect();
         self.heading = self.needed.len();
+        self.filled_in = layout.fill_in.iter().filter_map(|name| place(name)).collect();
         self.needed.extend(shown);
         self
     }
@@ -236,8 +240,7 @@ impl<W: Write> PdfWriter<W> {
         let Stage::Writing(table) = &mut self.stage else { unreachable!("the table has just begun") };
         table.finish(&mut self.document, cover.reconciliation.population)?;
         cover::write(&mut self.document, cover, charts, &self.places)?;
-        let pages =
-            (self.document.pages(document::Part::Cover) + self.document.pages(document::Part::Table)) as u64;
+        let pages = self.document.all_pages() as u64;
         let warnings = self.take_warnings();
         let finished = self.document.finish(cover)?;
         Ok(WrittenPdf { rows: self.rows, bytes: finished.bytes, sha256: finished.sha256, pages, warnings })
@@ -250,7 +253,7 @@ impl<W: Write> PdfWriter<W> {
         let candidate = |(place, column): (usize, &usize)| {
             let (label, kind) = (&self.columns[*column].label, self.kinds[*column]);
             let label = if kind.time { format!("{label} (UTC)") } else { label.clone() };
-            Candidate { label, kind, place }
+            Candidate { label, kind, place, is_filled_in: self.filled_in.contains(column) }
         };
         let mut candidates: Vec<Candidate> = self.needed.iter().enumerate().map(candidate).collect();
         let columns = candidates.split_off(self.heading);

@@ -84,6 +84,7 @@ pub struct XlsxWriter<W: Write> {
     columns: Vec<ColumnFormat>,
     headers: Vec<String>,
     options: XlsxOptions,
+    choices: Option<(usize, &'static [&'static str])>,
     sheet_bytes_max: usize,
     form: Arc<SheetForm>,
     styles: Styles,
@@ -146,6 +147,7 @@ impl<W: Write> XlsxWriter<W> {
             SheetForm { letters: (0..columns.len()).map(letters).collect(), time_style: 0, date_style: 0 };
         let mut writer = Self {
             sink,
+            choices: None,
             sheet_bytes_max: SHEET_BYTES,
             form: Arc::new(form),
             styles: Styles::default(),
@@ -177,6 +179,13 @@ impl<W: Write> XlsxWriter<W> {
     pub fn on_threads(mut self, threads: usize) -> Self {
         self.workers = Workers::new(threads);
         self.deflate.set_threads(threads);
+        self
+    }
+
+    /// Offers these texts, and no others, for the cells of a column, counted from 0.
+    #[must_use]
+    pub fn offering(mut self, column: usize, texts: &'static [&'static str]) -> Self {
+        self.choices = Some((column, texts));
         self
     }
 
@@ -395,6 +404,7 @@ impl<W: Write> XlsxWriter<W> {
             sheets: self.finished,
             styles: self.styles,
             headers: self.headers,
+            choices: self.choices,
             about,
         };
         let written = parts.write(self.sink, self.rows as u64)?;

@@ -71,7 +71,7 @@ impl RawValue {
     }
 
     /// The value as JSON; a number that is not whole as its text.
-    fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         match self {
             Self::Null => Value::Null,
             Self::Boolean(flag) => Value::from(*flag),
@@ -356,6 +356,7 @@ fn check_value(spec: &ArgumentSpec, value: &RawValue) -> Result<Option<ArgumentV
         }
         (
             ArgumentKind::Text
+            | ArgumentKind::Review
             | ArgumentKind::SourceId
             | ArgumentKind::AuthoritativeSourceId
             | ArgumentKind::SourceName,

@@ -1,17 +1,22 @@
 //! Who calls, and the one table of who may do what.
 
 mod auditor;
+mod data_scope;
+mod operation;
+mod rights;
 
 pub use auditor::{AuditorLimits, Period};
+pub use data_scope::DataScope;
+pub use operation::Operation;
+pub use rights::{Scope, UserLevel};
 
-use crate::error::{Error, Result, shown};
-use crate::ids::{ClientId, SourceId, TenantId};
+use crate::error::{Error, Result};
+use crate::ids::{ClientId, TenantId};
 use crate::trace::Trace;
 use chrono::{DateTime, Utc};
+use operation::{REVIEW_ADMINISTRATORS, SOURCE_LEVELS, STARTERS};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
-use std::fmt;
-use std::str::FromStr;
 
 /// Two kinds of credential (docs/contract.md, access tokens).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -21,228 +26,6 @@ pub enum CallerKind {
     User,
     /// An application client: has no user, may not cancel.
     Application,
-}
-
-/// User levels (docs/contract.md, routes and rights).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum UserLevel {
-    /// Administrator of the organisation.
-    OrgAdmin,
-    /// Certification administrator.
-    CertAdmin,
-    /// Report administrator.
-    ReportAdmin,
-    /// Role administrator.
-    RoleAdmin,
-    /// Role sub-administrator.
-    RoleSubadmin,
-    /// Source administrator.
-    SourceAdmin,
-    /// Source sub-administrator.
-    SourceSubadmin,
-    /// Help desk: may read results and the list of tasks, not start.
-    Helpdesk,
-    /// Any other user: may read, not start.
-    User,
-    /// Reads named reports of a period, until a time ([`AuditorLimits`]). Not a published level.
-    Auditor,
-}
-
-impl UserLevel {
-    /// All levels.
-    pub const ALL: [Self; 10] = [
-        Self::OrgAdmin,
-        Self::CertAdmin,
-        Self::ReportAdmin,
-        Self::RoleAdmin,
-        Self::RoleSubadmin,
-        Self::SourceAdmin,
-        Self::SourceSubadmin,
-        Self::Helpdesk,
-        Self::User,
-        Self::Auditor,
-    ];
-
-    /// The published name.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::OrgAdmin => "ORG_ADMIN",
-            Self::CertAdmin => "CERT_ADMIN",
-            Self::ReportAdmin => "REPORT_ADMIN",
-            Self::RoleAdmin => "ROLE_ADMIN",
-            Self::RoleSubadmin => "ROLE_SUBADMIN",
-            Self::SourceAdmin => "SOURCE_ADMIN",
-            Self::SourceSubadmin => "SOURCE_SUBADMIN",
-            Self::Helpdesk => "HELPDESK",
-            Self::User => "USER",
-            Self::Auditor => "AUDITOR",
-        }
-    }
-}
-
-impl FromStr for UserLevel {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        Self::ALL.into_iter().find(|level| level.as_str() == text).ok_or_else(|| {
-            format!(
-                "user level is {}: expected one of {}",
-                shown(text),
-                Self::ALL.map(Self::as_str).join(", ")
-            )
-        })
-    }
-}
-
-/// A right as tokens carry it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Scope {
-    /// Everything.
-    #[serde(rename = "sp:scopes:all")]
-    All,
-    /// Start, cancel, and all of `Read`.
-    #[serde(rename = "sp:report:manage")]
-    ReportManage,
-    /// Results and files.
-    #[serde(rename = "sp:report:read")]
-    ReportRead,
-    /// Searches.
-    #[serde(rename = "sp:search:read")]
-    SearchRead,
-    /// End tasks, and all of `TaskManagementRead`.
-    #[serde(rename = "idn:task-management:write")]
-    TaskManagementWrite,
-    /// The list of tasks.
-    #[serde(rename = "idn:task-management:read")]
-    TaskManagementRead,
-    /// Keep, change, execute and remove saved searches.
-    #[serde(rename = "sp:saved-search:manage")]
-    SavedSearchManage,
-    /// Saved searches.
-    #[serde(rename = "sp:saved-search:read")]
-    SavedSearchRead,
-    /// Scheduled searches: read, make, change and remove them.
-    #[serde(rename = "sp:scheduled-search:manage")]
-    ScheduledSearchManage,
-    /// The history of identities; published clients ask for either scope.
-    #[serde(rename = "idn:identity-history:manage")]
-    IdentityHistoryManage,
-    /// The history of identities.
-    #[serde(rename = "idn:identity-history:read")]
-    IdentityHistoryRead,
-}
-
-impl Scope {
-    /// All scopes.
-    pub const ALL: [Self; 11] = [
-        Self::All,
-        Self::ReportManage,
-        Self::ReportRead,
-        Self::SearchRead,
-        Self::TaskManagementWrite,
-        Self::TaskManagementRead,
-        Self::SavedSearchManage,
-        Self::SavedSearchRead,
-        Self::ScheduledSearchManage,
-        Self::IdentityHistoryManage,
-        Self::IdentityHistoryRead,
-    ];
-
-    /// The published name.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::All => "sp:scopes:all",
-            Self::ReportManage => "sp:report:manage",
-            Self::ReportRead => "sp:report:read",
-            Self::SearchRead => "sp:search:read",
-            Self::TaskManagementWrite => "idn:task-management:write",
-            Self::TaskManagementRead => "idn:task-management:read",
-            Self::SavedSearchManage => "sp:saved-search:manage",
-            Self::SavedSearchRead => "sp:saved-search:read",
-            Self::ScheduledSearchManage => "sp:scheduled-search:manage",
-            Self::IdentityHistoryManage => "idn:identity-history:manage",
-            Self::IdentityHistoryRead => "idn:identity-history:read",
-        }
-    }
-}
-
-impl FromStr for Scope {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        Self::ALL.into_iter().find(|scope| scope.as_str() == text).ok_or_else(|| {
-            format!("scope is {}: expected one of {}", shown(text), Self::ALL.map(Self::as_str).join(", "))
-        })
-    }
-}
-
-/// The rows a caller may see. Part of the de-duplication key and of the cover.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum DataScope {
-    /// All rows of the tenant.
-    #[default]
-    Everything,
-    /// Only rows of these sources: their accounts, and the identities that have such an account. None of
-    /// them: no row.
-    Sources(BTreeSet<SourceId>),
-}
-
-impl DataScope {
-    /// Most sources of a scope. A scope is part of a token.
-    pub const SOURCES_MAX: usize = 200;
-
-    /// The scope of these sources; order and repetition say nothing.
-    ///
-    /// # Errors
-    /// `Invalid` when there are too many, or one is not a short text of letters, digits, `-` and `_`.
-    pub fn of_sources<'a>(ids: impl IntoIterator<Item = &'a str>) -> Result<Self> {
-        let mut sources = BTreeSet::new();
-        for id in ids {
-            let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-            if id.is_empty() || id.len() > 64 || !id.chars().all(plain) {
-                return Err(Error::invalid(format!("source id is {id:?}: expected 32 hex digits")));
-            }
-            sources.insert(SourceId::new(id));
-            if sources.len() > Self::SOURCES_MAX {
-                return Err(Error::invalid(format!(
-                    "a data scope has more than {} sources: expected at most that many",
-                    Self::SOURCES_MAX
-                )));
-            }
-        }
-        Ok(Self::Sources(sources))
-    }
-
-    /// Whether rows of this source are in it.
-    pub fn has_source(&self, source: &str) -> bool {
-        match self {
-            Self::Everything => true,
-            Self::Sources(sources) => sources.iter().any(|id| id.as_str() == source),
-        }
-    }
-
-    /// Whether every row of `other` is in it.
-    pub fn covers(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Everything, _) => true,
-            (Self::Sources(_), Self::Everything) => false,
-            (Self::Sources(mine), Self::Sources(theirs)) => theirs.is_subset(mine),
-        }
-    }
-}
-
-impl fmt::Display for DataScope {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Everything => f.write_str("everything"),
-            Self::Sources(sources) => {
-                f.write_str("sources")?;
-                sources.iter().try_for_each(|id| write!(f, " {id}"))
-            }
-        }
-    }
 }
 
 /// The owner of a personal access token.
@@ -292,211 +75,6 @@ pub struct Caller {
     pub trace: Option<Trace>,
 }
 
-/// What can be asked of the service.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Operation {
-    /// start-report.
-    Start,
-    /// get-report-result, and the cover.
-    ReadResult,
-    /// get-report.
-    Download,
-    /// cancel-report.
-    Cancel,
-    /// search, and the document of an id.
-    Search,
-    /// The number of documents that a search finds.
-    CountSearch,
-    /// The list of tasks, and one of it.
-    ReadTasks,
-    /// Ending a task through the list of tasks.
-    UpdateTask,
-    /// The history of identities.
-    ReadHistory,
-    /// What an identity has, as the newest snapshot shows it.
-    ListAccess,
-    /// The list of schedules, one of it, and the list of notifications.
-    ReadSchedules,
-    /// Making, pausing, running and removing schedules, and sending notifications again.
-    ManageSchedules,
-    /// Aggregations over what a search finds.
-    AggregateSearch,
-    /// The list of saved searches, and one of it.
-    ReadSavedSearches,
-    /// Keeping, changing and removing saved searches.
-    ManageSavedSearches,
-    /// Executing a saved search.
-    ExecuteSavedSearch,
-    /// The list of scheduled searches, and one of it; unsubscribing from one.
-    ReadScheduledSearches,
-    /// Making, changing and removing scheduled searches.
-    ManageScheduledSearches,
-    /// Checking, adding and removing definitions of reports.
-    ManageDefinitions,
-    /// Who the caller is.
-    ReadCaller,
-    /// Why an account belongs to its identity.
-    ExplainLink,
-    /// What differs between two snapshots.
-    CompareSnapshots,
-    /// Keeping a snapshot from expiring, and letting it expire again.
-    PinSnapshot,
-    /// Clients, the audit trail, and how the installation is.
-    ReadAdministration,
-}
-
-/// What an operation asks of a caller.
-struct Rule {
-    scopes: &'static [Scope],
-    /// Levels of which a user needs one; empty: any user.
-    levels: &'static [UserLevel],
-    applications: bool,
-    /// Whether auditors may, within their limits. Levels say nothing of them.
-    auditors: bool,
-}
-
-/// Levels that see rows of their sources only, unless the user has one of the other starting levels too.
-const SOURCE_LEVELS: [UserLevel; 2] = [UserLevel::SourceAdmin, UserLevel::SourceSubadmin];
-
-const STARTERS: &[UserLevel] = &[
-    UserLevel::OrgAdmin,
-    UserLevel::CertAdmin,
-    UserLevel::ReportAdmin,
-    UserLevel::RoleAdmin,
-    UserLevel::RoleSubadmin,
-    UserLevel::SourceAdmin,
-    UserLevel::SourceSubadmin,
-];
-
-/// Levels of which a user needs one to see the list of tasks, and the history of identities.
-const TASK_READERS: &[UserLevel] = &[
-    UserLevel::OrgAdmin,
-    UserLevel::Helpdesk,
-    UserLevel::CertAdmin,
-    UserLevel::ReportAdmin,
-    UserLevel::RoleAdmin,
-    UserLevel::RoleSubadmin,
-    UserLevel::SourceAdmin,
-    UserLevel::SourceSubadmin,
-];
-
-/// Levels of which a user needs one to change what reports there are.
-const REPORT_ADMINISTRATORS: &[UserLevel] = &[UserLevel::OrgAdmin, UserLevel::ReportAdmin];
-
-/// Levels of which a user needs one to list what an identity has now: those of the published document.
-const ACCESS_LISTERS: &[UserLevel] = &[UserLevel::OrgAdmin, UserLevel::Helpdesk, UserLevel::ReportAdmin];
-
-impl Operation {
-    /// All operations.
-    pub const ALL: [Self; 24] = [
-        Self::Start,
-        Self::ReadResult,
-        Self::Download,
-        Self::Cancel,
-        Self::Search,
-        Self::CountSearch,
-        Self::ReadTasks,
-        Self::UpdateTask,
-        Self::ReadHistory,
-        Self::ListAccess,
-        Self::ReadSchedules,
-        Self::ManageSchedules,
-        Self::AggregateSearch,
-        Self::ReadSavedSearches,
-        Self::ManageSavedSearches,
-        Self::ExecuteSavedSearch,
-        Self::ReadScheduledSearches,
-        Self::ManageScheduledSearches,
-        Self::ManageDefinitions,
-        Self::ReadCaller,
-        Self::ExplainLink,
-        Self::CompareSnapshots,
-        Self::PinSnapshot,
-        Self::ReadAdministration,
-    ];
-
-    /// Its name in the audit trail.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Start => "start",
-            Self::ReadResult => "read_result",
-            Self::Download => "download",
-            Self::Cancel => "cancel",
-            Self::Search => "search",
-            Self::CountSearch => "count_search",
-            Self::ReadTasks => "read_tasks",
-            Self::UpdateTask => "update_task",
-            Self::ReadHistory => "read_history",
-            Self::ListAccess => "list_access",
-            Self::ReadSchedules => "read_schedules",
-            Self::ManageSchedules => "manage_schedules",
-            Self::AggregateSearch => "aggregate_search",
-            Self::ReadSavedSearches => "read_saved_searches",
-            Self::ManageSavedSearches => "manage_saved_searches",
-            Self::ExecuteSavedSearch => "execute_saved_search",
-            Self::ReadScheduledSearches => "read_scheduled_searches",
-            Self::ManageScheduledSearches => "manage_scheduled_searches",
-            Self::ManageDefinitions => "manage_definitions",
-            Self::ReadCaller => "read_caller",
-            Self::ExplainLink => "explain_link",
-            Self::CompareSnapshots => "compare_snapshots",
-            Self::PinSnapshot => "pin_snapshot",
-            Self::ReadAdministration => "read_administration",
-        }
-    }
-
-    fn rule(self) -> Rule {
-        const MANAGE: &[Scope] = &[Scope::All, Scope::ReportManage];
-        const READ: &[Scope] = &[Scope::All, Scope::ReportManage, Scope::ReportRead];
-        const SEARCH: &[Scope] = &[Scope::All, Scope::SearchRead];
-        const WRITE_TASKS: &[Scope] = &[Scope::All, Scope::TaskManagementWrite];
-        const READ_TASKS: &[Scope] = &[Scope::All, Scope::TaskManagementRead, Scope::TaskManagementWrite];
-        const MANAGE_SAVED: &[Scope] = &[Scope::All, Scope::SavedSearchManage];
-        const READ_SAVED: &[Scope] = &[Scope::All, Scope::SavedSearchRead];
-        const SCHEDULED: &[Scope] = &[Scope::All, Scope::ScheduledSearchManage];
-        const HISTORY: &[Scope] = &[Scope::All, Scope::IdentityHistoryRead, Scope::IdentityHistoryManage];
-        match self {
-            Self::Start => Rule { auditors: true, ..Rule::of(MANAGE, STARTERS) },
-            Self::ManageSchedules => Rule::of(MANAGE, STARTERS),
-            Self::ReadResult | Self::Download => Rule { auditors: true, ..Rule::of(READ, &[]) },
-            Self::ReadSchedules => Rule::of(READ, &[]),
-            Self::Cancel => Rule::of_users(MANAGE, &[]),
-            // The published document names no levels for aggregations. They show values of documents, as a search does.
-            Self::Search | Self::AggregateSearch => Rule::of(SEARCH, STARTERS),
-            Self::CountSearch => Rule::of(SEARCH, &[]),
-            Self::ReadTasks => Rule::of(READ_TASKS, TASK_READERS),
-            Self::ReadHistory => Rule::of(HISTORY, TASK_READERS),
-            Self::ListAccess => Rule::of(HISTORY, ACCESS_LISTERS),
-            Self::UpdateTask => Rule::of_users(WRITE_TASKS, STARTERS),
-            Self::ReadSavedSearches => Rule::of_users(READ_SAVED, &[]),
-            Self::ManageSavedSearches => Rule::of_users(MANAGE_SAVED, &[]),
-            // Whoever executes a search sees its documents, so the levels are those of a search.
-            Self::ExecuteSavedSearch => Rule::of_users(MANAGE_SAVED, STARTERS),
-            Self::ReadScheduledSearches => Rule::of_users(SCHEDULED, &[]),
-            Self::ManageScheduledSearches => Rule::of_users(SCHEDULED, STARTERS),
-            Self::ReadCaller => Rule { auditors: true, ..Rule::of(&Scope::ALL, &[]) },
-            // It shows values of accounts and identities, as a search does.
-            Self::ExplainLink => Rule::of(SEARCH, STARTERS),
-            Self::CompareSnapshots => Rule::of(HISTORY, TASK_READERS),
-            Self::PinSnapshot | Self::ReadAdministration => {
-                Rule::of_users(&[Scope::All], &[UserLevel::OrgAdmin])
-            }
-            // What a definition says, everybody who starts the report believes.
-            Self::ManageDefinitions => Rule::of_users(MANAGE, REPORT_ADMINISTRATORS),
-        }
-    }
-}
-
-impl Rule {
-    fn of(scopes: &'static [Scope], levels: &'static [UserLevel]) -> Self {
-        Self { scopes, levels, applications: true, auditors: false }
-    }
-
-    fn of_users(scopes: &'static [Scope], levels: &'static [UserLevel]) -> Self {
-        Self { applications: false, ..Self::of(scopes, levels) }
-    }
-}
-
 impl Caller {
     /// Which kind of credential this is.
     pub fn kind(&self) -> CallerKind {
@@ -515,6 +93,12 @@ impl Caller {
     pub fn administers(&self) -> bool {
         self.user.as_ref().is_some_and(|user| user.levels.contains(&UserLevel::OrgAdmin))
             && self.scope() == DataScope::Everything
+    }
+
+    /// Whether this user administers access reviews, whatever rows they may see.
+    pub fn administers_reviews(&self) -> bool {
+        let levels = self.user.iter().flat_map(|user| &user.levels);
+        levels.into_iter().any(|level| REVIEW_ADMINISTRATORS.contains(level))
     }
 
     /// [`Caller::scope`], where it has rows.

@@ -133,6 +133,9 @@ pub struct ReportDefinition {
     /// Sort keys: columns of the query. The last one is unique, so the order is total.
     #[serde(default)]
     pub order_by: Vec<String>,
+    /// A column whose every value has a CSV file of its own, all of them in one archive; the first sort key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub files_by: Option<String>,
     /// Fixed columns that together tell rows apart, for comparing two runs; empty where a caller must name them.
     #[serde(default)]
     pub key: Vec<String>,
@@ -234,8 +237,12 @@ impl ReportDefinition {
                 format!("an argument has the name {SNAPSHOT_TIME:?}, which is that of the snapshot's time"),
             );
         }
-        if self.arguments.iter().filter(|argument| argument.kind == ArgumentKind::Snapshot).count() > 1 {
-            refuse("arguments", "there are several arguments of type snapshot: expected at most one".into());
+        let begins = |kind: &ArgumentKind| matches!(kind, ArgumentKind::Snapshot | ArgumentKind::Review);
+        if self.arguments.iter().filter(|argument| begins(&argument.kind)).count() > 1 {
+            refuse(
+                "arguments",
+                "there are several arguments of type snapshot or review: expected at most one".into(),
+            );
         }
         let mut seen = std::collections::BTreeSet::new();
         for column in &self.columns {
@@ -245,6 +252,14 @@ impl ReportDefinition {
         }
         if let Some(name) = self.key.iter().find(|name| !seen.contains(name)) {
             refuse("key", format!("key names {name:?}: expected names of its columns"));
+        }
+        if let Some(name) = &self.files_by
+            && (self.order_by.first() != Some(name) || !seen.contains(name))
+        {
+            refuse(
+                "files_by",
+                format!("files_by is {name:?}: expected a column that is the first of order_by"),
+            );
         }
         let names: Vec<&str> = self.columns.iter().map(|column| column.name.as_str()).collect();
         if let Some(fault) = self.pdf.fault(&names) {
@@ -277,6 +292,17 @@ impl ReportDefinition {
     /// The argument that names the snapshot with which the period of the report begins, if it reads several.
     pub fn snapshot_argument(&self) -> Option<&ArgumentSpec> {
         self.arguments.iter().find(|argument| argument.kind == ArgumentKind::Snapshot)
+    }
+
+    /// The argument that names the access review that the report reads, if it reads one. Such a report has a period, too: the
+    /// snapshots from that of the review on.
+    pub fn review_argument(&self) -> Option<&ArgumentSpec> {
+        self.arguments.iter().find(|argument| argument.kind == ArgumentKind::Review)
+    }
+
+    /// Whether the report reads several snapshots.
+    pub fn has_period(&self) -> bool {
+        self.snapshot_argument().is_some() || self.review_argument().is_some()
     }
 
     /// The argument that names the source this report is about, if there is one.
@@ -360,7 +386,7 @@ pub struct Catalogue {
     kept: Arc<RwLock<BTreeMap<ReportId, Arc<ReportDefinition>>>>,
 }
 
-const BUILT_IN: [(&str, &str); 22] = [
+const BUILT_IN: [(&str, &str); 24] = [
     ("accounts.toml", include_str!("../definitions/accounts.toml")),
     ("identities.toml", include_str!("../definitions/identities.toml")),
     ("identities_details.toml", include_str!("../definitions/identities_details.toml")),
@@ -382,6 +408,8 @@ const BUILT_IN: [(&str, &str); 22] = [
     ("password_age.toml", include_str!("../definitions/password_age.toml")),
     ("privileged_access.toml", include_str!("../definitions/privileged_access.toml")),
     ("refused_records.toml", include_str!("../definitions/refused_records.toml")),
+    ("review_decisions.toml", include_str!("../definitions/review_decisions.toml")),
+    ("review_revokes.toml", include_str!("../definitions/review_revokes.toml")),
     ("sod_violations.toml", include_str!("../definitions/sod_violations.toml")),
     ("source_freshness.toml", include_str!("../definitions/source_freshness.toml")),
 ];
@@ -432,7 +460,10 @@ impl ReportDefinition {
     /// How a request has the table of the PDF: as it says, or as the definition does.
     pub fn pdf_layout(&self, arguments: &Arguments) -> PdfLayout {
         match arguments.text(PDF_COLUMNS) {
-            Some(names) => PdfLayout::of_request(names.split(',').map(str::to_owned).collect()),
+            Some(names) => PdfLayout {
+                fill_in: self.pdf.fill_in.clone(),
+                ..PdfLayout::of_request(names.split(',').map(str::to_owned).collect())
+            },
             None => self.pdf.clone(),
         }
     }

@@ -117,6 +117,26 @@ failpoints! {
     ResultsExpired = "results-expired",
     /// One file of a result that has expired is removed, and no record says so.
     ExpiredFileRemoved = "expired-file-removed",
+    /// A backup has the copy of the database, and no file that it names.
+    BackupDatabaseCopied = "backup-database-copied",
+    /// A file of a backup is read to its end, and does not have its name.
+    BackupFileDrafted = "backup-file-drafted",
+    /// A file of a backup has its name, and no list names it.
+    BackupFileKept = "backup-file-kept",
+    /// A backup has every file, and no list.
+    BackupFilesKept = "backup-files-kept",
+    /// A backup has its list; the command has not said so.
+    BackupListed = "backup-listed",
+    /// A restore has marked the new data directory, which has nothing else.
+    RestoreBegun = "restore-begun",
+    /// A restore has copied one file.
+    RestoreFileCopied = "restore-file-copied",
+    /// A restore has copied every file, and the database does not have its name.
+    RestoreDatabaseCopied = "restore-database-copied",
+    /// A restored database has its name, and the trail does not say that it was restored.
+    RestoreDatabaseNamed = "restore-database-named",
+    /// The trail says that a database was restored; the mark of the restore is still there.
+    RestoreRecorded = "restore-recorded",
 }
 
 impl Failpoint {

@@ -67,6 +67,14 @@ id! {
     SavedSearchId
 }
 id! {
+    /// An access review, 32 lower-case hex digits.
+    ReviewId
+}
+id! {
+    /// A policy for separation of duties, 32 lower-case hex digits.
+    SodPolicyId
+}
+id! {
     /// The id under which a program authenticates at the token endpoint.
     ClientId
 }

@@ -91,6 +91,17 @@ pub struct CorrelationExplanation {
     pub agrees: bool,
 }
 
+/// A record that the last read of its source refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusedRecord {
+    /// Its line or number; 0 if it has none.
+    pub line: u64,
+    /// The account or the document that it names; `None` if that cannot be read.
+    pub native_identity: Option<String>,
+    /// What is wrong with it, and what was expected.
+    pub reason: String,
+}
+
 /// How often something differs between two snapshots: whole objects, or one attribute of them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct CountedDifference {

@@ -3,27 +3,12 @@
 
 use crate::error::Result;
 use crate::ids::ClientId;
+pub use crate::made_file::MadeFile;
 use crate::service::Download;
-use crate::task::Task;
+use crate::task::{PublishedFile, Task};
 use async_trait::async_trait;
-use std::any::Any;
-use std::fs::File;
-use std::sync::Arc;
 
-/// A file made for answers, whole and open. Only they know it: it is gone when the last of them closes it.
-#[derive(Debug, Clone)]
-pub struct MadeFile {
-    /// Its content; where it stands does not matter.
-    pub file: Arc<File>,
-    /// Its size.
-    pub bytes: u64,
-    /// Its SHA-256, 64 hex digits.
-    pub sha256: String,
-    /// The room that it takes; given back when the last answer with it is sent or given up.
-    pub held: Option<Arc<dyn Any + Send + Sync>>,
-}
-
-/// Makes evidence packages.
+/// Makes evidence packages, and archives of single files.
 #[async_trait]
 pub trait EvidenceMaker: Send + Sync {
     /// The package of a task that has a result, for `client`. It is made again, because the task has new audit events,
@@ -32,6 +17,12 @@ pub trait EvidenceMaker: Send + Sync {
     /// # Errors
     /// `Unavailable` when another attempt may succeed; `Internal` when what belongs into it is damaged or gone.
     async fn package(&self, client: &ClientId, task: &Task) -> Result<MadeFile>;
+
+    /// A zip archive of the file of a result, named `name` in it, for `client`.
+    ///
+    /// # Errors
+    /// `Unavailable` when another attempt may succeed; `Internal` when the file is damaged or gone.
+    async fn archive(&self, client: &ClientId, file: &PublishedFile, name: &str) -> Result<MadeFile>;
 
     /// The key that checks its signatures: PEM, with a line end.
     fn public_key_pem(&self) -> String;

@@ -61,13 +61,17 @@ metrics! {
     FURTHER_ATTEMPTS: Counter "muster_report_further_attempts_total" ["report"]
         "Attempts that are not the first of their task: after a failure that may pass, or after a process that died.";
     REPORT_SECONDS: Histogram "muster_report_seconds" ["report", "end"] "Seconds from the claim of a task to the end of the attempt.";
-    ROWS: Counter "muster_report_rows_total" ["report"] "Rows of attempts that ended as `done`.";
+    ROWS: Counter "muster_report_rows_total" ["report", "end"]
+        "Rows that attempts had written when they ended, by the same ends. Only those of `done` are in results.";
     REQUESTS: Counter "muster_http_requests_total" ["method", "route", "status"]
         "Requests that were answered or abandoned. `route` is the pattern of the path, or empty where there is none.";
     REQUEST_SECONDS: Histogram "muster_http_request_seconds" ["route"]
         "Seconds from the head of a request to the last byte of its answer.";
     CONNECTIONS: Gauge "muster_http_connections" [] "Open connections of clients.";
     REFUSED_BY_LIMIT: Counter "muster_http_rate_limited_total" [] "Requests that were refused because of a rate limit.";
+    CANCELS: Counter "muster_report_cancels_total" [] "Requests that cancelled a report, waiting or running, or found it cancelled.";
+    LIMITS: Counter "muster_limits_reached_total" ["limit"]
+        "Times that a limit was reached: `connections` (the next client waits), `request_time` (answered with 503), or `plan_memory` (a plan began again in a form that spills).";
     SNAPSHOT_TIMESTAMP: Gauge "muster_snapshot_timestamp_seconds" [] "When the newest snapshot was published, in seconds since 1970.";
     SNAPSHOT_ROWS: Gauge "muster_snapshot_rows" ["table"] "Rows of the tables of the newest snapshot.";
     SOURCE_TIMESTAMP: Gauge "muster_source_read_timestamp_seconds" ["source"] "When the last read of the source ended, in seconds since 1970.";
@@ -76,9 +80,18 @@ metrics! {
     SOURCE_STALE: Gauge "muster_source_stale_accounts" ["source"] "Live accounts that are as of an earlier read.";
     SOURCE_COMPLETE: Gauge "muster_source_complete" ["source"] "1 if the last read was complete, 0 otherwise.";
     RELAY_BACKLOG: Gauge "muster_audit_relay_backlog" [] "Audit events that have not been passed on to Kafka. Absent without `audit.kafka`.";
+    RELAY_OLDEST: Gauge "muster_audit_relay_oldest_timestamp_seconds" []
+        "When the oldest event that waits to be passed on to Kafka was recorded, in seconds since 1970; now if none waits. Absent without `audit.kafka`.";
+    NOTIFICATIONS: Gauge "muster_notifications_waiting" [] "Notifications that are still to be delivered.";
+    NOTIFICATIONS_OLDEST: Gauge "muster_notifications_oldest_timestamp_seconds" []
+        "When the oldest notification that waits was made, in seconds since 1970; now if none waits.";
     DISK_FREE: Gauge "muster_disk_free_bytes" ["folder"] "Bytes that the disk of a folder has left: `data`, `shared` or `work`.";
     PLAN_MEMORY: Gauge "muster_plan_memory_bytes" [] "Memory that plans have reserved, in bytes.";
     PLAN_MEMORY_LIMIT: Gauge "muster_plan_memory_limit_bytes" [] "The most that plans may reserve, in bytes (`engine.memory_limit`).";
+    TELEMETRY_SPANS: Counter "muster_telemetry_spans_total" ["end"]
+        "Spans for the collector of traces: `sent`, `failed` if it did not take them, `dropped` if too many waited. 0 without a collector.";
+    TELEMETRY_METRICS: Counter "muster_telemetry_metrics_total" ["end"]
+        "Times that these metrics were sent to the collector: `sent`, or `failed` if it did not take them. 0 without a collector.";
     SCRAPE_FAILED: Gauge "muster_metrics_incomplete" [] "1 if the store or a disk did not answer, so that gauges are missing; 0 otherwise.";
     RESIDENT_MEMORY: Gauge "process_resident_memory_bytes" [] "Memory of the process, in bytes.";
     OPEN_FILES: Gauge "process_open_fds" [] "Open files and connections of the process.";

@@ -23,19 +23,26 @@ pub struct PdfLayout {
     /// The columns that stand once above the rows of a group, by name. The first is its title.
     #[serde(default)]
     pub group: Vec<String>,
+    /// The columns that a reader fills in by hand. They stay although they are empty, and have room to write.
+    #[serde(default)]
+    pub fill_in: Vec<String>,
 }
 
 impl PdfLayout {
     /// The layout of a request that chooses columns itself. Then nothing is grouped.
     pub fn of_request(columns: Vec<String>) -> Self {
-        Self { columns, group_by: None, group: Vec::new() }
+        Self { columns, ..Self::default() }
     }
 
     /// What is wrong with it for a report with these columns, if anything.
     pub fn fault(&self, names: &[&str]) -> Option<String> {
         let chosen: Vec<&String> = self.columns.iter().chain(&self.group).collect();
-        if let Some(name) =
-            chosen.iter().copied().chain(&self.group_by).find(|name| !names.contains(&name.as_str()))
+        if let Some(name) = chosen
+            .iter()
+            .copied()
+            .chain(&self.group_by)
+            .chain(&self.fill_in)
+            .find(|name| !names.contains(&name.as_str()))
         {
             return Some(format!("names {name:?}: expected names of the report's columns"));
         }
@@ -90,11 +97,13 @@ mod tests {
             columns: names(columns),
             group_by: by.map(str::to_owned),
             group: names(group),
+            fill_in: Vec::new(),
         };
         assert_eq!(layout(&["source"], Some("id"), &["name"]).fault(&known), None);
         assert_eq!(PdfLayout::default().fault(&known), None);
         for (wrong, part) in [
             (layout(&["colour"], None, &[]), "\"colour\""),
+            (PdfLayout { fill_in: names(&["decison"]), ..PdfLayout::default() }, "\"decison\""),
             (layout(&["name"], Some("id"), &["name"]), "\"name\" twice"),
             (layout(&["name"], Some("id"), &[]), "both or none"),
             (layout(&["name"], None, &["id"]), "both or none"),

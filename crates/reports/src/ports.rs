@@ -5,14 +5,18 @@
 mod definitions;
 mod identity_history;
 mod inspection;
+mod reviews;
 mod schedules;
 mod searching;
+mod sod;
 
 pub use definitions::{CustomReports, DefinitionStore};
 pub use identity_history::IdentityHistory;
 pub use inspection::{InstallationFacts, SnapshotInspector};
+pub use reviews::{ReviewPopulations, ReviewSheets, ReviewStore, SheetForm};
 pub use schedules::{NotificationStore, ScheduleStore};
 pub use searching::{DocumentSearcher, QueryLanguage, SavedSearchStore};
+pub use sod::SodPolicyStore;
 
 use crate::audit::{AuditEvent, AuditRecord, ChainedEvent};
 use crate::caller::{Caller, Period};
@@ -484,6 +488,15 @@ pub trait AuditTrail: Send + Sync {
     /// The tenant's events after the number `after_sequence`, in order, at most `limit`. An event appears only
     /// after all events before it, so a reader that continues from the last number misses none.
     async fn events(&self, tenant: &TenantId, after_sequence: u64, limit: u32) -> Result<Vec<ChainedEvent>>;
+
+    /// The tenant's last events about one task with a number below `before`, the last first, at most `limit`.
+    async fn events_of(
+        &self,
+        tenant: &TenantId,
+        task: &TaskId,
+        before: u64,
+        limit: u32,
+    ) -> Result<Vec<ChainedEvent>>;
 
     /// The tenant's events about one task after the number `after_sequence`, in order, at most `limit`, each as it
     /// is kept, so that its hash can be computed again.

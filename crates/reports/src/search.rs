@@ -138,6 +138,15 @@ impl DocumentPage {
     }
 }
 
+/// The fields of an index that a query can name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IndexFields {
+    /// The name of the index.
+    pub index: &'static str,
+    /// The full names of its fields. A map whose keys are not known ends in `*`.
+    pub fields: Vec<String>,
+}
+
 fn within_limits(name: &str, items: &[String], items_max: usize) -> Result<()> {
     if items.len() > items_max {
         return Err(Error::invalid(format!(

@@ -3,7 +3,7 @@
 use crate::aggregation::{Aggregated, Aggregation, TypeAhead, check_aggregations};
 use crate::caller::{Caller, DataScope, Operation};
 use crate::error::Result;
-use crate::search::{DocumentPage, DocumentSearch, FoundDocument, FoundPage};
+use crate::search::{DocumentPage, DocumentSearch, FoundDocument, FoundPage, IndexFields};
 use crate::search_filter::{SearchFilters, filtered};
 use crate::service::Reports;
 use std::borrow::Cow;
@@ -58,6 +58,15 @@ impl Reports {
         ahead.check()?;
         let search = self.checked_search(search).await?;
         self.documents.values_ahead(caller, &scope, &search, ahead).await
+    }
+
+    /// The fields that a query can name, for people who type one.
+    ///
+    /// # Errors
+    /// `Forbidden`; `NotFound` before the first snapshot.
+    pub async fn search_fields(&self, caller: &Caller) -> Result<Vec<IndexFields>> {
+        let scope = allowed(caller, Operation::Search)?;
+        self.documents.fields(caller, &scope).await
     }
 
     /// The number of documents that a search finds (search-count).

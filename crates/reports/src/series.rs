@@ -4,17 +4,19 @@
 //! Why here: a start, a trial of a definition and a run must mean the same snapshots, whoever asks.
 //!
 //! A definition reads a period if it has an argument of the type `snapshot`. A start puts the id of one snapshot in place of
-//! a day, of a time, and of nothing, so a second attempt and the cover name the same beginning.
+//! a day, of a time, and of nothing, so a second attempt and the cover name the same beginning. A definition with an
+//! argument of the type `review` reads the items of a closed review, and the kept snapshots from that of the review on.
 
 use crate::arguments::Arguments;
 use crate::caller::Period;
 use crate::cover::CoverEarlier;
 use crate::definition::ReportDefinition;
-use crate::error::{Error, Result};
-use crate::ids::{SnapshotId, TenantId};
+use crate::error::{Error, Result, shown};
+use crate::ids::{ReviewId, SnapshotId, TenantId};
 use crate::message::{Message, Severity};
-use crate::ports::SnapshotCatalogue;
+use crate::ports::{ReviewStore, SnapshotCatalogue};
 use crate::retention::AsOf;
+use crate::review::{Review, ReviewedItems, check_frozen};
 use crate::snapshot::SnapshotManifest;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use std::sync::Arc;
@@ -33,20 +35,38 @@ pub struct Series {
     pub earlier: Vec<Arc<SnapshotManifest>>,
     /// Those of the period that are not kept any more, the first made first.
     pub expired: Vec<(SnapshotId, DateTime<Utc>)>,
+    /// The review that the report reads, if it reads one.
+    pub review: Option<Arc<ReviewedItems>>,
 }
 
-/// The snapshot with which the period of a report begins, for a definition that reads a period; the argument that names it
-/// gets its id. Without the argument it is the last kept one before `snapshot`.
+/// When the period of a report begins, for a definition that reads a period. For one that begins with a snapshot, the
+/// argument that names it gets its id; without the argument it is the last kept one before `snapshot`. For one that reads a
+/// review, it is the time of the review's snapshot.
 ///
 /// # Errors
-/// `NotFound` where there is none, or its data is not kept any more; `Invalid` if it was not made before `snapshot`.
+/// `NotFound` where there is no such snapshot or review, or its data is not kept any more; `Invalid` if it was not made
+/// before `snapshot`, and for a review that is open.
 pub async fn settle(
     catalogue: &dyn SnapshotCatalogue,
+    reviews: &dyn ReviewStore,
     tenant: &TenantId,
     definition: &ReportDefinition,
     arguments: &mut Arguments,
     snapshot: &SnapshotManifest,
-) -> Result<Option<Arc<SnapshotManifest>>> {
+) -> Result<Option<DateTime<Utc>>> {
+    if let Some(spec) = definition.review_argument() {
+        let review = closed_review(reviews, tenant, &spec.name, arguments).await?;
+        if snapshot.created < review.frozen_at {
+            return Err(Error::invalid(format!(
+                "argument {:?} is a review of the snapshot of {}: expected a report over that snapshot or a later one, not \
+                 over that of {}",
+                spec.name,
+                review.frozen_at.to_rfc3339(),
+                snapshot.created.to_rfc3339()
+            )));
+        }
+        return Ok(Some(review.frozen_at));
+    }
     let Some(spec) = definition.snapshot_argument() else { return Ok(None) };
     let first = match arguments.text(&spec.name) {
         Some(text) => {
@@ -92,20 +112,48 @@ pub async fn settle(
         }
     };
     arguments.put(&spec.name, first.id.as_str());
-    Ok(Some(first))
+    Ok(Some(first.created))
 }
 
-/// The snapshots of the period, for arguments that [`settle`] has seen.
+/// The review that an argument names. What a closed one has does not change any more.
+async fn closed_review(
+    reviews: &dyn ReviewStore,
+    tenant: &TenantId,
+    name: &str,
+    arguments: &Arguments,
+) -> Result<Review> {
+    let id = arguments.text(name).unwrap_or_default();
+    let review = reviews.review(tenant, &ReviewId::new(id)).await?;
+    let review = review
+        .ok_or_else(|| Error::not_found(format!("argument {name:?}: there is no review {}", shown(id))))?;
+    match &review.closing {
+        Some(_) => Ok(review),
+        None => Err(Error::invalid(format!(
+            "argument {name:?} is review {id}, which is open: expected a closed one, because decisions are final only then"
+        ))),
+    }
+}
+
+/// The snapshots of the period, for arguments that [`settle`] has seen, and the review.
 ///
 /// # Errors
-/// `NotFound` if the first one is not kept any more; `Invalid` for more than [`SNAPSHOTS_MAX`].
+/// `NotFound` if the first one is not kept any more; `Invalid` for more than [`SNAPSHOTS_MAX`]; `Broken` for a review whose
+/// items are not as they were frozen.
 pub async fn read(
     catalogue: &dyn SnapshotCatalogue,
+    reviews: &dyn ReviewStore,
     tenant: &TenantId,
     definition: &ReportDefinition,
     arguments: &Arguments,
     snapshot: &SnapshotManifest,
 ) -> Result<Series> {
+    if let Some(spec) = definition.review_argument() {
+        let review = closed_review(reviews, tenant, &spec.name, arguments).await?;
+        let items = reviews.review_items(tenant, &review.id).await?;
+        check_frozen(&review, &items)?;
+        let series = since(catalogue, tenant, review.frozen_at, None, snapshot).await?;
+        return Ok(Series { review: Some(Arc::new(ReviewedItems { review, items })), ..series });
+    }
     let Some(id) = definition.snapshot_argument().and_then(|spec| arguments.text(&spec.name)) else {
         return Ok(Series::default());
     };
@@ -113,7 +161,18 @@ pub async fn read(
     let first = catalogue.as_of(tenant, &as_of).await?;
     let first =
         first.ok_or_else(|| Error::not_found(format!("snapshot {id} is not there any more")))?.readable()?;
-    let period = Period { from: first.created, to: snapshot.created };
+    since(catalogue, tenant, first.created, Some(&first.id), snapshot).await
+}
+
+/// The snapshots from this moment to `snapshot`, which is not among them; `first` is the first of them, if it is known.
+async fn since(
+    catalogue: &dyn SnapshotCatalogue,
+    tenant: &TenantId,
+    from: DateTime<Utc>,
+    first: Option<&SnapshotId>,
+    snapshot: &SnapshotManifest,
+) -> Result<Series> {
+    let period = Period { from, to: snapshot.created };
     let limit = u32::try_from(LISTED_MAX + 1).unwrap_or(u32::MAX);
     let mut all = catalogue.catalogued(tenant, Some(period), limit).await?;
     let kept = all.iter().filter(|one| one.expired.is_none()).count();
@@ -121,7 +180,7 @@ pub async fn read(
         return Err(Error::invalid(format!(
             "the period from {} to {} has {} snapshots: expected at most {SNAPSHOTS_MAX} that are kept; begin it later, or let \
              snapshots expire that nobody needs",
-            first.created.to_rfc3339(),
+            from.to_rfc3339(),
             snapshot.created.to_rfc3339(),
             if all.len() > LISTED_MAX { format!("more than {LISTED_MAX}") } else { kept.to_string() }
         )));
@@ -132,7 +191,7 @@ pub async fn read(
     let mut series = Series::default();
     let between = all
         .into_iter()
-        .skip_while(|one| one.manifest.id != first.id)
+        .skip_while(|one| first.is_some_and(|first| one.manifest.id != *first))
         .take_while(|one| one.manifest.id != snapshot.id);
     for one in between {
         match one.expired {
@@ -156,7 +215,8 @@ impl Series {
 
     /// What a reader must know of the period that ends with `snapshot`; `is_read` says which sources the report shows.
     pub fn messages(&self, snapshot: &SnapshotManifest, is_read: impl Fn(&str) -> bool) -> Vec<Message> {
-        let Some(first) = self.earlier.first() else { return Vec::new() };
+        let mut messages: Vec<_> = self.review.iter().map(|reviewed| reviewed.message()).collect();
+        let Some(first) = self.earlier.first() else { return messages };
         let times: Vec<_> = self.earlier.iter().map(|one| one.created).chain([snapshot.created]).collect();
         let text = format!(
             "the report compares {} snapshots, from {} to {}; {}. What came and went between two snapshots is not in them",
@@ -165,7 +225,7 @@ impl Series {
             second(snapshot.created),
             longest(&times)
         );
-        let mut messages = vec![Message { severity: Severity::Info, key: "period".into(), text }];
+        messages.push(Message { severity: Severity::Info, key: "period".into(), text });
         if let (Some((_, from)), Some((_, to))) = (self.expired.first(), self.expired.last()) {
             messages.push(Message::warn(
                 "period_not_kept",
@@ -296,6 +356,7 @@ mod tests {
                 manifest(30, vec![source("HR", true)]),
             ],
             expired: vec![(SnapshotId::new("s20"), at(20))],
+            review: None,
         };
         let last = manifest(31, vec![source("HR", true), source("SAP", true), source("New", true)]);
         let messages = series.messages(&last, |id| id != "sap");

@@ -5,27 +5,32 @@ mod definitions;
 mod history;
 mod notifications;
 mod result_lives;
+mod reviews;
 mod saved_searches;
 mod scheduled_searches;
 mod schedules;
 mod snapshots;
+mod sod;
 mod start_checks;
+mod start_remarks;
 mod task_status;
 mod visibility;
 
-pub use administration::{AUDIT_PAGE_MAX, Administration, SeenTrail};
+pub use administration::{AUDIT_PAGE_MAX, Administration, REFUSED_PAGE_MAX, SeenTrail};
 pub use definitions::{Definitions, added};
 pub use history::EventSpan;
 pub use notifications::{Notifications, not_failed};
+pub use reviews::{Decided, Imported, Reviews, SeenReview, WantedDecision};
 pub use saved_searches::{Execution, SavedSearches};
 pub use scheduled_searches::{ScheduledSearchQuery, SearchSchedule};
 pub use schedules::{ScheduledStart, Schedules};
 pub use snapshots::SeenSnapshots;
+pub use sod::{SodPolicies, ViolationReport};
 pub use task_status::ClearedAs;
 
 use crate::arguments::{Arguments, RawArguments, UnknownNames};
 use crate::audit::{AuditEvent, AuditOperation};
-use crate::caller::{Caller, DataScope, Operation};
+use crate::caller::{Caller, Operation};
 use crate::definition::{Catalogue, ReportDefinition};
 use crate::error::{Error, Result};
 use crate::ids::{ReportId, TaskDefinitionId, TaskId};
@@ -34,7 +39,7 @@ use crate::message::Message;
 use crate::notify::{Notify, NotifyPolicy, Wish};
 use crate::ports::{
     AuditTrail, Cancelled, Clock, DocumentSearcher, IdentityHistory, Ids, QueryLanguage, RefreshLog,
-    ResultOrder, ResultRetention, SnapshotCatalogue, TaskStore,
+    ResultOrder, ResultRetention, ReviewStore, SnapshotCatalogue, SodPolicyStore, TaskStore,
 };
 use crate::result_life::ResultPolicy;
 use crate::retention::AsOf;
@@ -91,6 +96,10 @@ pub struct Reports {
     pub refreshes: Arc<dyn RefreshLog>,
     /// Snapshots.
     pub snapshots: Arc<dyn SnapshotCatalogue>,
+    /// Access reviews, which some reports read.
+    pub reviews: Arc<dyn ReviewStore>,
+    /// Policies for separation of duties, which a report about them reads.
+    pub policies: Arc<dyn SodPolicyStore>,
     /// Audit trail.
     pub audit: Arc<dyn AuditTrail>,
     /// The search language.
@@ -175,6 +184,7 @@ impl Reports {
         if let Some(limits) = caller.auditor() {
             limits.check_report(report)?;
         }
+        let raw = &*self.with_kept_policies(&caller.tenant, report, raw).await?;
         let (definition, mut arguments, about_names) = self.checked(report, raw, unknown).await?;
         let definition = &*definition;
         let snapshot = self.snapshot_for(caller, as_of).await?;
@@ -185,10 +195,11 @@ impl Reports {
         if unknown == UnknownNames::Refuse {
             find_named_sources(definition, &mut arguments, &snapshot, &scope);
         }
+        let (snapshots, reviews, tenant) = (&*self.snapshots, &*self.reviews, &caller.tenant);
         let begins =
-            series::settle(&*self.snapshots, &caller.tenant, definition, &mut arguments, &snapshot).await?;
-        if let (Some(limits), Some(first)) = (caller.auditor(), begins) {
-            limits.check_snapshot(first.created)?;
+            series::settle(snapshots, reviews, tenant, definition, &mut arguments, &snapshot).await?;
+        if let (Some(limits), Some(begins)) = (caller.auditor(), begins) {
+            limits.check_snapshot(begins)?;
         }
         let now = self.clock.now();
         let mut messages: Vec<_> = note.into_iter().chain(about_names.clone()).collect();
@@ -338,8 +349,20 @@ impl Reports {
         format: FileFormat,
         auditable: bool,
     ) -> Result<Download> {
-        let task = self.ended(caller, id).await?;
+        let task = self.ended(caller, Operation::Download, id).await?;
+        self.file_of(caller, task, format, auditable).await
+    }
+
+    /// The file of a task that the caller may download from.
+    async fn file_of(
+        &self,
+        caller: &Caller,
+        task: Task,
+        format: FileFormat,
+        auditable: bool,
+    ) -> Result<Download> {
         self.refuse_expired(&task).await?;
+        let id = &task.id;
         let files = task.result.as_ref().map_or(&[][..], |result| &result.files);
         let Some(file) = files.iter().find(|file| file.format == format).cloned() else {
             let text = match (task.state, files) {
@@ -363,7 +386,7 @@ impl Reports {
     /// # Errors
     /// `Forbidden`; `NotFound` with what is missing.
     pub async fn evidence(&self, caller: &Caller, id: &TaskId) -> Result<Task> {
-        let task = self.ended(caller, id).await?;
+        let task = self.ended(caller, Operation::Download, id).await?;
         self.refuse_expired(&task).await?;
         match (&task.result, task.state) {
             (Some(_), _) => Ok(task),
@@ -437,9 +460,9 @@ impl Reports {
         self.record_download(caller, new, format!("comparison with the earlier {}: {what}", old.id)).await
     }
 
-    /// A task that the caller may download from and that has ended.
-    async fn ended(&self, caller: &Caller, id: &TaskId) -> Result<Task> {
-        self.authorise(caller, Operation::Download)?;
+    /// A task that has ended and that the caller may see, if it may do `operation`.
+    async fn ended(&self, caller: &Caller, operation: Operation, id: &TaskId) -> Result<Task> {
+        self.authorise(caller, operation)?;
         match self.task(caller, id).await? {
             None => Err(Error::not_found(format!("there is no report result {:?}", id.as_str()))),
             Some(task) if task.state.is_live() => {
@@ -503,63 +526,6 @@ impl Reports {
             ))),
             Cancelled::Unknown => Err(Error::not_found(format!("there is no report {:?}", id.as_str()))),
         }
-    }
-
-    /// A query that cannot be read fails the start and not the run.
-    async fn check_query(&self, definition: &ReportDefinition, arguments: &Arguments) -> Result<()> {
-        let Some(spec) = definition.query_argument() else { return Ok(()) };
-        let Some(query) = arguments.text(&spec.name) else { return Ok(()) };
-        self.queries.check(query).await.map_err(|error| Error {
-            message: format!("argument {:?}: {}", spec.name, error.message),
-            ..error
-        })
-    }
-
-    /// Warnings about sources that the report reads: incomplete or stale ones.
-    fn source_warnings(
-        &self,
-        definition: &ReportDefinition,
-        arguments: &Arguments,
-        snapshot: &SnapshotManifest,
-        scope: &DataScope,
-    ) -> Vec<Message> {
-        let only = definition.source_argument().and_then(|spec| arguments.text(&spec.name));
-        let now = self.clock.now();
-        let mut messages = Vec::new();
-        let reads = |id: &str| only.is_none_or(|only| only == id) && scope.has_source(id);
-        for source in snapshot.sources.iter().filter(|source| reads(source.id.as_str())) {
-            if let Some(remark) = source.remark.as_ref().filter(|_| !source.complete) {
-                messages.push(Message::warn(
-                    "source_incomplete",
-                    format!("source {:?} was not read completely: {remark}", source.name),
-                ));
-            } else if let Some(remark) = &source.remark {
-                messages.push(Message::warn("source_remark", format!("source {:?}: {remark}", source.name)));
-            }
-            if source.rejected > 0 {
-                messages.push(Message::warn(
-                    "source_refused",
-                    format!(
-                        "source {:?}: {} of {} records were refused; {} accounts are as of an earlier read",
-                        source.name, source.rejected, source.read, source.stale
-                    ),
-                ));
-            }
-            // The published reports do not show these values otherwise than as the source has them.
-            if definition.kind.is_none() {
-                let refused = source.refused_values.iter();
-                messages.extend(refused.map(|refused| {
-                    Message::warn("value_refused", format!("source {:?}: {refused}", source.name))
-                }));
-            }
-            if now - source.ended > self.limits.stale_after {
-                messages.push(Message::warn(
-                    "source_stale",
-                    format!("source {:?} was last read at {}", source.name, source.ended.to_rfc3339()),
-                ));
-            }
-        }
-        messages
     }
 }
 

@@ -3,9 +3,12 @@
 //! Why arguments: the task, its cover and its evidence package have them as they were, so a result never depends on a policy
 //! that has changed since. A schedule has them too.
 //!
-//! A policy has the published shape: `conflictingAccessCriteria` with a left and a right list of entitlements. Its other
-//! members are read where a report shows them, and ignored otherwise. An entitlement is named by its id, as published, or by
-//! `source` (id or name) and `value`, as accounts have it.
+//! A policy has the published shape: `conflictingAccessCriteria` with a left and a right list of entitlements, or `policyQuery`, a
+//! search that finds the people who violate the policy. Its other members are read where a report shows them, and ignored
+//! otherwise. An entitlement is named by its id, as published, or by `source` (id or name) and `value`, as accounts have it. A
+//! list may also have the entitlements that a `query` finds.
+//!
+//! Policies are also kept in the installation ([`crate::sod_policy`]). A start puts them into the argument.
 
 use crate::error::{Error, Result, shown};
 use chrono::NaiveDate;
@@ -19,6 +22,10 @@ pub const POLICIES_MAX: usize = 500;
 pub const CRITERIA_MAX: usize = 50;
 /// Most accepted violations of a report.
 pub const EXCEPTIONS_MAX: usize = 2_000;
+/// The type of a policy of two lists.
+pub const CONFLICTING: &str = "CONFLICTING_ACCESS_BASED";
+/// The type of a policy by query.
+pub const GENERAL: &str = "GENERAL";
 
 /// A policy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,10 +40,79 @@ pub struct Policy {
     pub state: String,
     /// Name of its owner, if it has one.
     pub owner: Option<String>,
-    /// The left list.
-    pub left: Side,
-    /// The right list.
-    pub right: Side,
+    /// The left list; none where the policy is a query.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left: Option<Side>,
+    /// The right list; none where the policy is a query.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub right: Option<Side>,
+    /// The search that finds the people who violate the policy, where it has no lists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub query: Option<String>,
+}
+
+/// A search of a policy: what it is looked for in, and under which place its findings are known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PolicySearch {
+    /// The place that [`places`] gives it.
+    pub place: String,
+    /// Whether it finds people. Otherwise it finds entitlements.
+    pub finds_people: bool,
+    /// The query's text.
+    pub query: String,
+}
+
+/// What a policy forbids, part by part, each with a place that is unique in the report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place<'a> {
+    /// Its number, from 1.
+    pub number: usize,
+    /// The policy.
+    pub policy: &'a Policy,
+    /// The list, and an entitlement of it; none where the policy is a query.
+    pub of: Option<(&'static str, &'a Side, &'a NamedEntitlement)>,
+}
+
+impl Place<'_> {
+    /// Its text: numbers of one length, so that places sort as they are written.
+    pub fn text(&self) -> String {
+        format!("{:06}", self.number)
+    }
+
+    /// The query, if there is one.
+    pub fn query(&self) -> Option<&str> {
+        match self.of {
+            Some((_, _, named)) => named.query.as_deref(),
+            None => self.policy.query.as_deref(),
+        }
+    }
+}
+
+/// All parts of policies, in their order.
+pub fn places(policies: &[Policy]) -> impl Iterator<Item = Place<'_>> {
+    let parts = policies.iter().flat_map(|policy| {
+        let sides = [("LEFT", &policy.left), ("RIGHT", &policy.right)].into_iter();
+        let sides = sides.filter_map(|(which, side)| side.as_ref().map(|side| (which, side)));
+        let lists =
+            sides.flat_map(|(which, side)| side.entitlements.iter().map(move |named| (which, side, named)));
+        let whole = policy.query.is_some().then_some((policy, None));
+        whole.into_iter().chain(lists.map(move |of| (policy, Some(of))))
+    });
+    (1..).zip(parts).map(|(number, (policy, of))| Place { number, policy, of })
+}
+
+/// The searches of an argument that [`policies`] made.
+///
+/// # Errors
+/// `Internal` for another text.
+pub fn searches(argument: &str) -> Result<Vec<PolicySearch>> {
+    let policies: Vec<Policy> = serde_json::from_str(argument)
+        .map_err(|error| Error::internal("the policies of a report cannot be read", error))?;
+    let search = |place: Place<'_>| {
+        let query = place.query()?.to_owned();
+        Some(PolicySearch { place: place.text(), finds_people: place.of.is_none(), query })
+    };
+    Ok(places(&policies).filter_map(search).collect())
 }
 
 /// A list of entitlements of a policy.
@@ -48,7 +124,7 @@ pub struct Side {
     pub entitlements: Vec<NamedEntitlement>,
 }
 
-/// An entitlement as a policy names it: by id, or by source and value.
+/// An entitlement as a policy names it: by id, or by source and value. With a query, all that it finds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NamedEntitlement {
     /// Its id.
@@ -60,6 +136,9 @@ pub struct NamedEntitlement {
     /// Its value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<String>,
+    /// A search that finds entitlements.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub query: Option<String>,
     /// Its name for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
@@ -88,6 +167,8 @@ struct PublishedPolicy {
     #[serde(default)]
     id: Option<String>,
     name: String,
+    #[serde(default, rename = "type")]
+    kind: Option<String>,
     #[serde(default)]
     level: Option<String>,
     #[serde(default)]
@@ -138,7 +219,9 @@ struct PublishedReference {
 pub fn policies(argument: &str, raw: &Value) -> Result<String> {
     let refuse = |what: String| Error::invalid(format!("argument {argument:?}: {what}"));
     let published: Vec<PublishedPolicy> = items(raw).map_err(|what| {
-        refuse(format!("{what}: expected a list of policies, each with name and conflictingAccessCriteria"))
+        refuse(format!(
+            "{what}: expected a list of policies, each with name and conflictingAccessCriteria or policyQuery"
+        ))
     })?;
     if published.is_empty() || published.len() > POLICIES_MAX {
         return Err(refuse(format!("{} policies: expected 1 to {POLICIES_MAX}", published.len())));
@@ -213,15 +296,42 @@ fn items<T: serde::de::DeserializeOwned>(raw: &Value) -> std::result::Result<Vec
 
 impl PublishedPolicy {
     fn read(self) -> std::result::Result<Policy, String> {
-        let Some(criteria) = self.conflicting_access_criteria else {
-            return Err(match self.policy_query {
-                Some(_) => "a policy by query cannot be evaluated: expected conflictingAccessCriteria".into(),
-                None => "it has no conflictingAccessCriteria: expected leftCriteria and rightCriteria".into(),
-            });
-        };
         if self.name.trim().is_empty() {
             return Err("its name is blank: expected one".into());
         }
+        let query = self.policy_query.filter(|query| !query.trim().is_empty());
+        // A policy of lists that a service has answered has a query too, which says the same.
+        let (criteria, query) = match (self.kind.as_deref(), self.conflicting_access_criteria, query) {
+            (Some(CONFLICTING) | None, Some(criteria), _) => (Some(criteria), None),
+            // Published clients write GENERAL where nothing is given.
+            (Some(GENERAL), Some(criteria), None) => (Some(criteria), None),
+            (Some(GENERAL), Some(_), Some(_)) => {
+                return Err(format!(
+                    "its type is {GENERAL}, and it has lists and a query: expected one of them"
+                ));
+            }
+            (Some(GENERAL) | None, None, Some(query)) => (None, Some(query)),
+            (Some(CONFLICTING), None, _) => {
+                return Err(
+                    "it has no conflictingAccessCriteria: expected leftCriteria and rightCriteria".into()
+                );
+            }
+            (Some(GENERAL), None, None) => {
+                return Err("it has no policyQuery: expected a query that finds people".into());
+            }
+            (None, None, None) => {
+                return Err("it has no conflictingAccessCriteria: expected them, or policyQuery".into());
+            }
+            (Some(other), _, _) => {
+                return Err(format!("its type is {}: expected {CONFLICTING} or {GENERAL}", shown(other)));
+            }
+        };
+        let (left, right) = match criteria {
+            Some(PublishedCriteria { left_criteria, right_criteria }) => {
+                (Some(left_criteria.read("left")?), Some(right_criteria.read("right")?))
+            }
+            None => (None, None),
+        };
         let one_of = |name: &str, text: Option<String>, allowed: &[&str], default: &str| {
             let text = text.unwrap_or_else(|| default.to_owned());
             match allowed.contains(&text.as_str()) {
@@ -236,8 +346,9 @@ impl PublishedPolicy {
             level: one_of("level", self.level, &["CRITICAL", "HIGH", "MEDIUM", "LOW"], "HIGH")?,
             state: one_of("state", self.state, &["ENFORCED", "NOT_ENFORCED"], "ENFORCED")?,
             owner: self.owner_ref.and_then(|owner| owner.name.or(owner.id)),
-            left: criteria.left_criteria.read("left")?,
-            right: criteria.right_criteria.read("right")?,
+            left,
+            right,
+            query,
             name: self.name,
         })
     }
@@ -257,11 +368,13 @@ impl PublishedSide {
                 return Err(format!("its {which} list names a {}: expected ENTITLEMENT", shown(kind)));
             }
             let named = &reference.entitlement;
-            match (&named.id, &named.source, &named.value) {
-                (Some(_), None, None) | (None, Some(_), Some(_)) => entitlements.push(reference.entitlement),
+            match (&named.id, &named.source, &named.value, &named.query) {
+                (Some(_), None, None, None)
+                | (None, Some(_), Some(_), None)
+                | (None, None, None, Some(_)) => entitlements.push(reference.entitlement),
                 _ => {
                     return Err(format!(
-                        "an entitlement of its {which} list: expected id, or source and value"
+                        "an entitlement of its {which} list: expected id, or source and value, or query"
                     ));
                 }
             }
@@ -295,12 +408,11 @@ mod tests {
     fn a_published_policy_is_read_as_json_and_as_a_text() {
         let read_back = read(&json!([policy()])).unwrap();
         assert_eq!((read_back[0].id.as_str(), read_back[0].owner.as_deref()), ("p1", Some("Support")));
-        assert_eq!(
-            (read_back[0].left.name.as_str(), read_back[0].right.name.as_str()),
-            ("money-in", "right")
-        );
-        assert_eq!(read_back[0].left.entitlements[0].id.as_deref(), Some("e1"));
-        assert_eq!(read_back[0].right.entitlements[0].value.as_deref(), Some("out"));
+        let (left, right) = (read_back[0].left.as_ref().unwrap(), read_back[0].right.as_ref().unwrap());
+        assert_eq!((left.name.as_str(), right.name.as_str()), ("money-in", "right"));
+        assert_eq!(left.entitlements[0].id.as_deref(), Some("e1"));
+        assert_eq!(right.entitlements[0].value.as_deref(), Some("out"));
+        assert_eq!(read_back[0].query, None, "the lists say what the query says");
         let as_text = Value::from(json!([policy()]).to_string());
         assert_eq!(
             policies("policies", &as_text).unwrap(),
@@ -321,10 +433,16 @@ mod tests {
             (json!([policy(), policy()]), "two policies have the id or name \"Pay\""),
             (with(|p| p["conflictingAccessCriteria"] = Value::Null), "it has no conflictingAccessCriteria"),
             (
-                with(|p| {
-                    (p["conflictingAccessCriteria"], p["policyQuery"]) = (Value::Null, json!("@access(id:x)"))
-                }),
-                "a policy by query cannot be evaluated",
+                with(|p| (p["type"], p["conflictingAccessCriteria"]) = (json!("GENERAL"), Value::Null)),
+                "it has no policyQuery: expected a query that finds people",
+            ),
+            (
+                with(|p| (p["type"], p["policyQuery"]) = (json!("GENERAL"), json!("a"))),
+                "its type is GENERAL, and it has lists and a query",
+            ),
+            (
+                with(|p| (p["type"], p["policyQuery"]) = (json!("QUERY"), json!("a"))),
+                "its type is \"QUERY\": expected CONFLICTING_ACCESS_BASED or GENERAL",
             ),
             (
                 with(|p| p["level"] = json!("SEVERE")),
@@ -344,12 +462,35 @@ mod tests {
                 with(|p| {
                     p["conflictingAccessCriteria"]["rightCriteria"]["criteriaList"][0] = json!({"value": "x"})
                 }),
-                "an entitlement of its right list: expected id, or source and value",
+                "an entitlement of its right list: expected id, or source and value, or query",
             ),
         ] {
             let error = read(&value).unwrap_err().message;
             assert!(error.contains(expected), "{error}");
         }
+    }
+
+    /// A policy by query, and a list by query. Each part has its place, in the order in which they are written.
+    #[test]
+    fn queries_are_found_at_their_places() {
+        let mut lists = policy();
+        lists["policyQuery"] = json!("@access(id:e1)");
+        lists["conflictingAccessCriteria"]["rightCriteria"]["criteriaList"] =
+            json!([{"source": "Directory", "value": "out"}, {"query": "privileged:true"}]);
+        let general = json!({"name": "Any", "type": "GENERAL", "policyQuery": "department:Finance"});
+        let untyped = json!({"name": "Old", "policyQuery": "department:IT"});
+        let text = policies("policies", &json!([general, lists, untyped])).unwrap();
+        let found: Vec<_> = searches(&text).unwrap();
+        let found: Vec<_> =
+            found.iter().map(|one| (one.place.as_str(), one.finds_people, one.query.as_str())).collect();
+        assert_eq!(
+            found,
+            [
+                ("000001", true, "department:Finance"),
+                ("000004", false, "privileged:true"),
+                ("000005", true, "department:IT"),
+            ]
+        );
     }
 
     #[test]

@@ -25,6 +25,12 @@ const PARENT_BYTES: usize = 55;
 /// The flag that says that the caller may have recorded the trace.
 const SAMPLED: u8 = 1;
 
+/// The target of the spans that a collector of traces may get. They are in the log too: a line has the names and fields of
+/// the spans that it is within.
+pub const TARGET: &str = "muster_trace";
+/// The target of the spans of a plan's operators. They are made only if a collector is to get them.
+pub const PLAN_TARGET: &str = "plan_steps";
+
 /// A request's place in a trace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trace {
@@ -49,17 +55,39 @@ impl Trace {
         states: impl IntoIterator<Item = &'a [u8]>,
         request: &str,
     ) -> Self {
-        let mut parents = parents.into_iter();
-        let parent = parents.next().and_then(parent).filter(|_| parents.next().is_none());
-        match parent {
-            Some((id, sampled)) => Self { id, span: span_of(request), sampled, state: state(states) },
+        match only_parent(parents) {
+            Some(Parent { id, sampled, .. }) => {
+                Self { id, span: span_of(request), sampled, state: state(states) }
+            }
             None => Self::begin(request),
         }
+    }
+
+    /// The id of the caller's span in a request that brought these headers of the name `traceparent`; `None` where
+    /// [`Trace::brought`] begins a new trace.
+    pub fn caller_span<'a>(parents: impl IntoIterator<Item = &'a [u8]>) -> Option<String> {
+        only_parent(parents).map(|parent| parent.span)
     }
 
     /// Id of the trace: 32 lower-case hex digits.
     pub fn id(&self) -> &str {
         &self.id
+    }
+
+    /// Id of the request's span: 16 lower-case hex digits.
+    pub fn span(&self) -> &str {
+        &self.span
+    }
+
+    /// Whether those who take part in the trace should record it.
+    pub fn is_sampled(&self) -> bool {
+        self.sampled
+    }
+
+    /// The same place, with this decision about whether the trace is recorded.
+    #[must_use]
+    pub fn with_sampled(self, sampled: bool) -> Self {
+        Self { sampled, ..self }
     }
 
     /// The value of `traceparent` for what comes of this request.
@@ -79,8 +107,21 @@ fn span_of(request: &str) -> String {
     half.max("0000000000000001").to_owned()
 }
 
-/// Trace id and sampled flag of a valid `traceparent`.
-fn parent(header: &[u8]) -> Option<(String, bool)> {
+/// What a `traceparent` says.
+struct Parent {
+    id: String,
+    span: String,
+    sampled: bool,
+}
+
+/// What the header says, if there is exactly one and it is valid.
+fn only_parent<'a>(headers: impl IntoIterator<Item = &'a [u8]>) -> Option<Parent> {
+    let mut headers = headers.into_iter();
+    headers.next().and_then(parent).filter(|_| headers.next().is_none())
+}
+
+/// What a valid `traceparent` says.
+fn parent(header: &[u8]) -> Option<Parent> {
     let header = std::str::from_utf8(header).ok()?.trim_matches([' ', '\t']);
     let known = header.get(..PARENT_BYTES)?;
     let mut parts = known.split('-');
@@ -98,7 +139,7 @@ fn parent(header: &[u8]) -> Option<(String, bool)> {
         return None;
     }
     let flags = u8::from_str_radix(flags, 16).ok()?;
-    Some((id.to_owned(), flags & SAMPLED != 0))
+    Some(Parent { id: id.to_owned(), span: span.to_owned(), sampled: flags & SAMPLED != 0 })
 }
 
 fn is_hex(text: &str, digits: usize) -> bool {
@@ -167,8 +208,7 @@ impl<'de> Deserialize<'de> for Trace {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let kept = Kept::deserialize(deserializer)?;
         let wrong = || serde::de::Error::custom("traceparent is not valid: expected 00-TRACE-SPAN-FLAGS");
-        let (id, sampled) = parent(kept.traceparent.as_bytes()).ok_or_else(wrong)?;
-        let span = kept.traceparent.split('-').nth(2).ok_or_else(wrong)?.to_owned();
+        let Parent { id, span, sampled } = parent(kept.traceparent.as_bytes()).ok_or_else(wrong)?;
         Ok(Self { id, span, sampled, state: kept.tracestate })
     }
 }
@@ -254,8 +294,19 @@ mod tests {
         ] {
             assert_eq!(brought(&[wrong], &["vendor=1"]), Trace::begin(REQUEST), "{wrong}");
         }
+        assert_eq!(Trace::caller_span([GIVEN.as_bytes(), GIVEN.as_bytes()]), None);
         let no_text: &[u8] = b"\xff\xfe";
         assert_eq!(Trace::brought([no_text], [], REQUEST), Trace::begin(REQUEST));
+    }
+
+    #[test]
+    fn the_span_of_the_caller_is_the_parent_of_ours() {
+        assert_eq!(Trace::caller_span([GIVEN.as_bytes()]).as_deref(), Some("00f067aa0ba902b7"));
+        assert_eq!(Trace::caller_span([b"00-x-y-01".as_slice()]), None);
+        assert_eq!(Trace::caller_span([]), None);
+        let trace = brought(&[GIVEN], &[]);
+        assert_eq!((trace.span(), trace.is_sampled()), ("8899aabbccddeeff", true));
+        assert!(trace.with_sampled(false).parent_header().ends_with("-00"));
     }
 
     #[test]

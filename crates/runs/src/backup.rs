@@ -1,11 +1,12 @@
-//! Backups: a folder of files that are named by their content, and a list of what each backup consists of.
+//! Backups: a folder of files that are named by their content, and a list of what each backup consists of. The folder is on a
+//! disk, or in a bucket of an object store.
 //!
 //! ```text
 //! muster-backup            marks the folder
 //! objects/ab/abcd...       one file for each content, named by its SHA-256; backups share them
 //! backups/TIME-SHA256.json the list of one backup, named by the time it is of and by the list's own SHA-256
-//! drafts/                  files that are not complete; the next backup removes them
-//! backup.lock              held by the process that writes
+//! drafts/                  files that are not complete; the next backup removes them. Not in a bucket
+//! backup.lock              held by the process that writes. Not in a bucket
 //! ```
 //!
 //! Invariants:
@@ -15,11 +16,14 @@
 //!   file ends the backup with an error;
 //! - nothing in the folder is changed once it has its name. So the next backup copies only what is new.
 
+mod bucket;
 mod objects;
+mod place;
 
-use crate::lock::{Lock, lock};
+use crate::lock::Lock;
 use chrono::{DateTime, Utc};
 use muster_reports::error::{Error, Result};
+use muster_reports::failpoint::{Failpoint, reached};
 use muster_reports::ids::hex;
 use muster_reports::snapshot::SnapshotManifest;
 use muster_reports::task::PublishedFile;
@@ -27,6 +31,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+
+pub use bucket::BucketPlace;
+pub use place::BackupPlace;
 
 /// Marks a folder of backups.
 const MARK: &str = "muster-backup";
@@ -38,6 +45,8 @@ const FORM: u32 = 1;
 const LOG: &str = "_delta_log";
 /// The database of a data directory.
 pub const DATABASE: &str = "muster.db";
+/// What `pg_dump` wrote, in a backup of an installation whose database is in PostgreSQL.
+pub const DUMP: &str = "muster.pgdump";
 
 /// One file of a backup.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,11 +75,19 @@ pub struct BackupList {
     pub audit_head: String,
     /// The newest snapshot, if there is one.
     pub newest_snapshot: Option<String>,
+    /// The schema of the tables of a PostgreSQL database; without it, the database is a file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema: Option<String>,
     /// Every file.
     pub files: Vec<BackupFile>,
 }
 
 impl BackupList {
+    /// The place of the database in the backup.
+    pub fn database(&self) -> &'static str {
+        if self.schema.is_some() { DUMP } else { DATABASE }
+    }
+
     /// Bytes of all files.
     pub fn bytes(&self) -> u64 {
         self.files.iter().map(|file| file.bytes).sum()
@@ -81,14 +98,16 @@ impl BackupList {
 pub struct BackupParts {
     /// A copy of the database, which nothing uses any more.
     pub database: PathBuf,
+    /// As [`BackupList::schema`].
+    pub schema: Option<String>,
     /// The snapshots that it names.
     pub snapshots: Vec<SnapshotManifest>,
     /// The results that it names.
     pub results: Vec<PublishedFile>,
-    /// The data directory: `tables`, `results`, and the files of `others` are in it.
+    /// The folder that has `tables` and `results`: the data directory, or the one that processes share.
     pub data: PathBuf,
-    /// Further files, by their places in the data directory.
-    pub others: Vec<String>,
+    /// Further files: their places in the data directory, and where they are.
+    pub others: Vec<(String, PathBuf)>,
     /// The time that the database is of.
     pub taken: DateTime<Utc>,
     /// The version of the program.
@@ -125,15 +144,16 @@ pub struct Summary {
     pub copied_bytes: u64,
 }
 
-/// A folder of backups.
+/// A folder of backups. Its functions wait for files and, with a bucket, for the network.
 pub struct BackupFolder {
-    dir: PathBuf,
+    place: place::Opened,
 }
 
-/// A folder of backups that only this process writes to.
+/// A folder of backups that this process writes to. On a disk, it is the only one.
 pub struct Writing {
     folder: BackupFolder,
-    _lock: Lock,
+    drafts: PathBuf,
+    _lock: Option<Lock>,
 }
 
 impl BackupFolder {
@@ -141,36 +161,31 @@ impl BackupFolder {
     ///
     /// # Errors
     /// `Invalid` if it is not such a folder.
-    pub fn open(dir: &Path) -> Result<Self> {
-        if !dir.join(MARK).is_file() {
+    pub fn open(place: &BackupPlace) -> Result<Self> {
+        let place = place::Opened::open(place)?;
+        if !place.is_marked(MARK)? {
             return Err(Error::invalid(format!(
                 "{} is not a folder of backups: expected one that `muster backup take` made",
-                dir.display()
+                place.shown()
             )));
         }
-        Ok(Self { dir: dir.to_owned() })
+        Ok(Self { place })
     }
 
-    /// Opens a folder to write to. Makes it if it is missing or empty. Removes what a killed process left in it.
+    /// Opens a folder to write to. Makes it if it is missing or empty. Removes what a killed process left in it. What is needed
+    /// while a backup is made for a bucket is in the folder `drafts`.
     ///
     /// # Errors
     /// `Invalid` if the folder has other files; `Unavailable` if another process writes to it; `Internal` with the path.
-    pub fn to_write(dir: &Path) -> Result<Writing> {
-        objects::make_folder(dir)?;
-        if !dir.join(MARK).is_file() {
-            let mut entries = std::fs::read_dir(dir).map_err(|error| objects::wrong("list", dir, error))?;
-            if entries.next().is_some() {
-                return Err(Error::invalid(format!(
-                    "{} has files and is not a folder of backups: expected an empty or a new folder",
-                    dir.display()
-                )));
-            }
-            objects::write(&dir.join(MARK), format!("Backups of muster, form {FORM}\n").as_bytes())?;
-        }
-        let lock = lock(dir, "backup.lock", dir, "another process writes backups to this folder")?;
-        objects::clear_drafts(dir)?;
-        objects::make_folder(&dir.join(LISTS))?;
-        Ok(Writing { folder: Self { dir: dir.to_owned() }, _lock: lock })
+    pub fn to_write(place: &BackupPlace, drafts: &Path) -> Result<Writing> {
+        let place = place::Opened::open(place)?;
+        let text = format!("Backups of muster, form {FORM}\n");
+        let lock = place.own((MARK, text.as_bytes()), LISTS)?;
+        let drafts = match &place {
+            place::Opened::Folder(dir) => dir.join(objects::DRAFTS),
+            place::Opened::Bucket(_) => drafts.to_owned(),
+        };
+        Ok(Writing { folder: Self { place }, drafts, _lock: lock })
     }
 
     /// The names of the backups, the oldest first.
@@ -178,15 +193,9 @@ impl BackupFolder {
     /// # Errors
     /// `Internal` with the path.
     pub fn names(&self) -> Result<Vec<String>> {
-        let lists = self.dir.join(LISTS);
-        let entries = std::fs::read_dir(&lists).map_err(|error| objects::wrong("list", &lists, error))?;
-        let mut names = Vec::new();
-        for entry in entries {
-            let entry = entry.map_err(|error| objects::wrong("list", &lists, error))?;
-            names.extend(
-                entry.file_name().to_str().and_then(|name| name.strip_suffix(".json")).map(str::to_owned),
-            );
-        }
+        let files = self.place.names(LISTS)?;
+        let mut names: Vec<String> =
+            files.iter().filter_map(|name| name.strip_suffix(".json").map(str::to_owned)).collect();
         // The time comes first, so the names sort as the times do.
         names.sort();
         Ok(names)
@@ -201,7 +210,7 @@ impl BackupFolder {
         let Some(wanted) = wanted else {
             return names
                 .pop()
-                .ok_or_else(|| Error::not_found(format!("{} has no complete backup", self.dir.display())));
+                .ok_or_else(|| Error::not_found(format!("{} has no complete backup", self.place.shown())));
         };
         names.retain(|name| name.starts_with(wanted));
         match (names.pop(), names.len()) {
@@ -212,7 +221,7 @@ impl BackupFolder {
             ))),
             (None, _) => Err(Error::not_found(format!(
                 "{} has no backup whose name begins with {wanted:?}",
-                self.dir.display()
+                self.place.shown()
             ))),
         }
     }
@@ -222,17 +231,16 @@ impl BackupFolder {
     /// # Errors
     /// `Internal` if it is not what was written: its SHA-256 is in its name.
     pub fn list(&self, name: &str) -> Result<BackupList> {
-        let path = self.dir.join(LISTS).join(format!("{name}.json"));
-        let text = std::fs::read(&path).map_err(|error| objects::wrong("read", &path, error))?;
+        let (text, path) = self.place.read(&list_of(name))?;
         let digest = hex(Sha256::digest(&text));
         if name.rsplit_once('-').map(|(_, digest)| digest) != Some(&digest) {
             return Err(Error::internal(
                 "the list of the backup is damaged",
-                format!("{} has the SHA-256 {digest}: expected the one in its name", path.display()),
+                format!("{path} has the SHA-256 {digest}: expected the one in its name"),
             ));
         }
         let list: BackupList = serde_json::from_slice(&text)
-            .map_err(|error| Error::internal(format!("{} cannot be read", path.display()), error))?;
+            .map_err(|error| Error::internal(format!("{path} cannot be read"), error))?;
         if list.form != FORM {
             return Err(Error::invalid(format!(
                 "the backup has form {}, made by {}: expected form {FORM}; use the version that made it or a newer one",
@@ -250,7 +258,7 @@ impl BackupFolder {
     /// # Errors
     /// `Internal` if it cannot be read for another reason than that it is missing.
     pub fn fault(&self, file: &BackupFile) -> Result<Option<String>> {
-        objects::fault(&self.dir, file)
+        self.place.fault(file)
     }
 
     /// Copies a file of a backup to `to`, which must not exist. The copy is durable and has the digest of the list.
@@ -258,7 +266,7 @@ impl BackupFolder {
     /// # Errors
     /// `Internal` if the content is damaged or missing, or the copy cannot be written.
     pub fn copy_out(&self, file: &BackupFile, to: &Path) -> Result<()> {
-        objects::copy_out(&self.dir, file, to)
+        self.place.copy_out(file, to)
     }
 }
 
@@ -268,7 +276,7 @@ impl Writing {
     /// # Errors
     /// `Internal` if an earlier file cannot be removed.
     pub fn draft(&self, name: &str) -> Result<PathBuf> {
-        objects::draft(&self.folder.dir, name)
+        objects::draft(&self.drafts, name)
     }
 
     /// Makes a backup of these parts.
@@ -287,18 +295,23 @@ impl Writing {
                 .iter()
                 .max_by_key(|last| last.created)
                 .map(|last| last.id.to_string()),
+            schema: parts.schema.clone(),
             files: Vec::new(),
         };
+        reached(Failpoint::BackupDatabaseCopied);
         let (mut copied_files, mut copied_bytes) = (0, 0);
         for wanted in wanted_files(parts)? {
-            let Some((file, is_new)) = objects::keep(&self.folder.dir, &wanted)? else {
+            let Some((file, is_new)) = self.folder.place.keep(&wanted)? else {
                 return Ok(Taken::Gone(wanted.path));
             };
+            reached(Failpoint::BackupFileKept);
             copied_files += u64::from(is_new);
             copied_bytes += if is_new { file.bytes } else { 0 };
             list.files.push(file);
         }
+        reached(Failpoint::BackupFilesKept);
         let name = self.name_list(&list)?;
+        reached(Failpoint::BackupListed);
         let (files, bytes) = (list.files.len() as u64, list.bytes());
         Ok(Taken::Whole(Summary { name, files, bytes, copied_files, copied_bytes }))
     }
@@ -308,9 +321,14 @@ impl Writing {
         let text = serde_json::to_vec_pretty(list)
             .map_err(|error| Error::internal("the list of the backup cannot be written", error))?;
         let name = format!("{}-{}", list.taken.format("%Y%m%dT%H%M%S%3fZ"), hex(Sha256::digest(&text)));
-        objects::name(&self.folder.dir, &text, &self.folder.dir.join(LISTS).join(format!("{name}.json")))?;
+        self.folder.place.name(&list_of(&name), &text)?;
         Ok(name)
     }
+}
+
+/// The file of a list.
+fn list_of(name: &str) -> String {
+    format!("{LISTS}/{name}.json")
 }
 
 /// A file that a backup needs.
@@ -325,7 +343,8 @@ struct Wanted {
 
 /// Every file of a backup. The logs of tables come after the database, so that they have every version that it names.
 fn wanted_files(parts: &BackupParts) -> Result<Vec<Wanted>> {
-    let mut wanted = vec![Wanted { path: DATABASE.to_owned(), from: parts.database.clone(), known: None }];
+    let database = if parts.schema.is_some() { DUMP } else { DATABASE };
+    let mut wanted = vec![Wanted { path: database.to_owned(), from: parts.database.clone(), known: None }];
     let in_data = |path: String, known| Wanted { from: parts.data.join(&path), path, known };
     let mut versions: BTreeMap<&str, u64> = BTreeMap::new();
     let mut seen = BTreeSet::new();
@@ -359,7 +378,8 @@ fn wanted_files(parts: &BackupParts) -> Result<Vec<Wanted>> {
         let known = Some((file.sha256.clone(), file.bytes));
         wanted.push(in_data(format!("results/{}", file.stored_name), known));
     }
-    wanted.extend(parts.others.iter().map(|path| in_data(path.clone(), None)));
+    let others = parts.others.iter().cloned();
+    wanted.extend(others.map(|(path, from)| Wanted { path, from, known: None }));
     Ok(wanted)
 }
 

@@ -32,7 +32,8 @@ pub struct Trial<'a> {
 pub async fn run_once(runs: &ReportRuns, trial: Trial<'_>) -> Result<RunOutcome> {
     let Trial { definition, arguments, manifest, requester, id } = trial;
     let (mut arguments, _) = definition.check_arguments(arguments, UnknownNames::Refuse)?;
-    series::settle(&*runs.snapshots, &requester.tenant, definition, &mut arguments, manifest).await?;
+    let (snapshots, reviews, tenant) = (&*runs.snapshots, &*runs.reviews, &requester.tenant);
+    series::settle(snapshots, reviews, tenant, definition, &mut arguments, manifest).await?;
     check_source(definition, &arguments, manifest)?;
     let now = runs.writing.clock.now();
     let scope = requester.data_scope.clone();

@@ -11,6 +11,7 @@
 //! - only [`AT_A_TIME`] packages are made at a time, and they take no more room than [`Copies`] has;
 //! - a request for a package that was made in the last [`SHARED_FOR`] and is still being sent gets the same one.
 
+mod archive;
 mod authority;
 mod background;
 
@@ -155,6 +156,10 @@ impl EvidenceMaker for Packages {
         *shared = Arc::downgrade(&copy);
         let (file, bytes, sha256) = (Arc::clone(&copy.file), copy.bytes, copy.sha256.clone());
         Ok(MadeFile { file, bytes, sha256, held: Some(copy) })
+    }
+
+    async fn archive(&self, client: &ClientId, file: &PublishedFile, name: &str) -> Result<MadeFile> {
+        self.archive_of(client, file, name).await
     }
 
     fn public_key_pem(&self) -> String {

@@ -38,6 +38,7 @@ mod refresh;
 mod report;
 mod result_expiry;
 mod result_files;
+mod reviews;
 mod search;
 mod snapshot_comparison;
 mod snapshots;
@@ -66,6 +67,7 @@ pub use refresh::{
 pub use report::{ReportRuns, ResultWriting};
 pub use result_expiry::{ExpiredResults, ResultExpiry};
 pub use result_files::{LeftOver, PendingFile, ResultFiles, Survey};
+pub use reviews::{ReviewRuns, csv_rows};
 pub use search::Searches;
 pub use snapshot_comparison::{CountedDifference, compare_snapshots};
 pub use snapshots::{Expiry, ExpiryExtent, Snapshots, find_snapshot};

@@ -8,7 +8,9 @@
 //! - dropping the run stops the plan and leaves no file.
 
 mod cover;
+mod lent;
 mod plan;
+mod split;
 mod writing;
 
 use crate::kept_definitions::KeptDefinitions;
@@ -25,15 +27,18 @@ use muster_reports::cover::{Cover, CoverColumn, Reconciliation};
 use muster_reports::definition::{CSV_BOM, EXTRA_FORMATS, FORMULA_GUARD, PDF_COLUMNS, SELECTED_FORMATS};
 use muster_reports::error::{Error, Result};
 use muster_reports::message::Message;
-use muster_reports::ports::{Clock, ProgressCell, ReportRunner, RunOutcome, SnapshotCatalogue};
+use muster_reports::ports::{Clock, ProgressCell, ReportRunner, ReviewStore, RunOutcome, SnapshotCatalogue};
 use muster_reports::retention::AsOf;
 use muster_reports::series::{self, Series};
 use muster_reports::task::{Claim, TaskResult};
+use muster_reports::trace::TARGET;
 use muster_reports::{Arguments, FileFormat, ReportDefinition, SnapshotManifest};
 use plan::Prepared;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
+use tracing::field::Empty;
+use tracing::{Instrument, Span};
 use writing::{Table, ToFile, WritingJob, WrittenFiles, WrittenTable, WrittenTables};
 
 /// Batches that may wait for the writer. The plan pauses when the queue is full.
@@ -47,6 +52,8 @@ pub struct ReportRuns {
     pub definitions: KeptDefinitions,
     /// Where the snapshot of a task is found.
     pub snapshots: Arc<dyn SnapshotCatalogue>,
+    /// Where the access review of a report is found.
+    pub reviews: Arc<dyn ReviewStore>,
     /// How their results are written.
     pub writing: ResultWriting,
 }
@@ -93,9 +100,12 @@ impl ReportRunner for ReportRuns {
             .await?
             .ok_or_else(|| Error::not_found(format!("snapshot {} is not there any more", task.snapshot)))?
             .readable()?;
+        let (snapshots, reviews, tenant) = (&*self.snapshots, &*self.reviews, &task.tenant);
         let series =
-            series::read(&*self.snapshots, &task.tenant, &definition, &task.arguments, &manifest).await?;
-        let prepared = plan::prepare(&self.engine, &manifest, &series, &definition, task).await?;
+            series::read(snapshots, reviews, tenant, &definition, &task.arguments, &manifest).await?;
+        let prepared = plan::prepare(&self.engine, &manifest, &series, &definition, task)
+            .instrument(tracing::info_span!(target: TARGET, "plan"))
+            .await?;
         let run = ReportRun { claim, definition: &definition, manifest: &manifest, series: &series, started };
         self.writing.publish(&run, prepared, progress).await
     }
@@ -118,10 +128,15 @@ impl ResultWriting {
         let formats = formats_wanted(definition, &task.arguments);
         let has_charts = formats.contains(&FileFormat::Pdf) || formats.contains(&FileFormat::Xlsx);
         let made = async {
+            let (rows_step, count_step, charts_step) = (
+                tracing::info_span!(target: TARGET, "rows", rows = Empty),
+                tracing::info_span!(target: TARGET, "count", rows = Empty),
+                tracing::info_span!(target: TARGET, "charts"),
+            );
             let (tables, mut counted, charts) = tokio::try_join!(
-                files.send_rows(&prepared, progress),
-                count(&prepared, progress),
-                charts(&prepared, has_charts)
+                files.send_rows(&prepared, progress).instrument(rows_step),
+                count(&prepared, progress).instrument(count_step),
+                charts(&prepared, has_charts).instrument(charts_step)
             )?;
             check_counts(&prepared, &tables.tables, &mut counted)?;
             Ok::<_, Error>((tables, counted, charts))
@@ -148,7 +163,8 @@ impl ResultWriting {
         let mut cover = cover::make(&facts, &counted, self.clock.now());
         let mut unfinished = cover.clone();
         unfinished.files = tables.iter().map(|table| cover::member(&table.name, &table.written)).collect();
-        let mut written = files.finish(unfinished, charts).await?;
+        let finish_step = tracing::info_span!(target: TARGET, "files", files = Empty);
+        let mut written = files.finish(unfinished, charts).instrument(finish_step).await?;
         let late = std::mem::take(&mut written.messages);
         cover.messages.extend(late.iter().cloned());
         messages.extend(late);
@@ -163,7 +179,9 @@ impl ResultWriting {
 /// Counts every part.
 async fn count(prepared: &Prepared, progress: &ProgressCell) -> Result<Vec<Reconciliation>> {
     let counted = try_join_all(prepared.parts.iter().map(|part| part.reconcile())).await?;
-    progress.expect(counted.iter().map(|part| part.expected).sum());
+    let expected = counted.iter().map(|part| part.expected).sum();
+    Span::current().record("rows", expected);
+    progress.expect(expected);
     Ok(counted)
 }
 
@@ -250,10 +268,13 @@ impl ResultWriting {
             threads: self.threads,
             tables: tables.collect(),
             archive: definition.search,
+            files_by: definition.files_by.clone(),
         };
         let (sender, sent) = mpsc::channel(BATCHES_WAITING_MAX);
         let (written, tables) = oneshot::channel();
-        let thread = tokio::task::spawn_blocking(move || writing::write(job, sent, written));
+        let span = Span::current();
+        let thread =
+            tokio::task::spawn_blocking(move || span.in_scope(|| writing::write(job, sent, written)));
         Files { sender, tables: Some(tables), thread }
     }
 }
@@ -261,6 +282,7 @@ impl ResultWriting {
 impl Files {
     /// Sends every part's rows; returns what was written of each.
     async fn send_rows(&mut self, prepared: &Prepared, progress: &ProgressCell) -> Result<WrittenTables> {
+        let mut sent = 0;
         for part in &prepared.parts {
             let mut rows = part.start()?;
             while let Some(batch) = rows.try_next().await? {
@@ -269,11 +291,13 @@ impl Files {
                     return Err(self.error().await);
                 }
                 progress.add(count);
+                sent += count;
             }
             if self.sender.send(ToFile::EndOfPart).await.is_err() {
                 return Err(self.error().await);
             }
         }
+        Span::current().record("rows", sent);
         match self.tables.take() {
             Some(tables) => match tables.await {
                 Ok(tables) => Ok(tables),
@@ -289,7 +313,10 @@ impl Files {
         let _ = self.sender.send(ToFile::Cover(Box::new(cover), charts)).await;
         let written = self.thread.await;
         drop(self.sender);
-        written.map_err(|error| Error::internal("the result file could not be written", error))?
+        let written =
+            written.map_err(|error| Error::internal("the result file could not be written", error))?;
+        Span::current().record("files", written.as_ref().map_or(0, |written| written.published.len()));
+        written
     }
 
     /// Abandons the files and waits until they are removed.

@@ -16,7 +16,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 pub(crate) use document::documents;
 use muster_engine::Engine;
-use muster_engine::search::{Position, SearchPlan, SearchRequest, ShownColumns};
+use muster_engine::search::{Position, SearchPlan, SearchRequest, ShownColumns, field_names};
 use muster_reports::SnapshotManifest;
 use muster_reports::aggregation::{Aggregated, Aggregation, TypeAhead};
 use muster_reports::caller::{Caller, DataScope};
@@ -24,7 +24,9 @@ use muster_reports::error::{Category, Error, Result};
 use muster_reports::ids::TenantId;
 use muster_reports::ports::{Clock, DocumentSearcher, SnapshotCatalogue};
 use muster_reports::retention::AsOf;
-use muster_reports::search::{DocumentPage, DocumentSearch, FoundDocument, FoundPage, ShownFields};
+use muster_reports::search::{
+    DocumentPage, DocumentSearch, FoundDocument, FoundPage, IndexFields, ShownFields,
+};
 use pages::{Digest, End, POSITION_BYTES_MAX, Pages, View};
 use sha2::{Digest as _, Sha256};
 use std::collections::HashMap;
@@ -143,6 +145,12 @@ impl DocumentSearcher for Searches {
         let job = self.newest_job(caller, scope, search).await?;
         let ahead = ahead.clone();
         Box::pin(self.run(async move { Ok(job.plan().await?.values_ahead(&ahead).await?) })).await
+    }
+
+    async fn fields(&self, caller: &Caller, scope: &DataScope) -> Result<Vec<IndexFields>> {
+        let newest = self.newest(&caller.tenant).await?;
+        let named = field_names(&newest, scope).into_iter();
+        Ok(named.map(|(index, fields)| IndexFields { index, fields }).collect())
     }
 
     async fn count(&self, caller: &Caller, scope: &DataScope, search: &DocumentSearch) -> Result<u64> {

@@ -47,6 +47,9 @@ pub struct SourceDefinition {
     pub id: String,
     /// The name people know the source by.
     pub name: String,
+    /// Name (uid) of the identity that is responsible for it, and reviews its access.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
     /// A full read in which more than this percentage of the known accounts is missing marks none of them, and a
     /// refresh in which more than this percentage of them lose their identity publishes nothing; 0 to 100, and with
     /// 100 anything may go.

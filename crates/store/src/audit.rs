@@ -118,6 +118,26 @@ impl AuditTrail for Store {
             .map_err(|error| failed("read the audit trail", error))
     }
 
+    async fn events_of(
+        &self,
+        tenant: &TenantId,
+        task: &TaskId,
+        before: u64,
+        limit: u32,
+    ) -> Result<Vec<ChainedEvent>> {
+        let before = i64::try_from(before).unwrap_or(i64::MAX);
+        let found = self
+            .read(
+                "SELECT * FROM audit_events WHERE tenant = $1 AND task = $2 AND sequence < $3
+                 ORDER BY sequence DESC LIMIT $4",
+                values![tenant.as_str(), task.as_str(), before, i64::from(limit)],
+            )
+            .await;
+        found
+            .and_then(|found| found.iter().map(rows::chained_event).collect())
+            .map_err(|error| failed("read the audit trail", error))
+    }
+
     async fn records_of(
         &self,
         tenant: &TenantId,

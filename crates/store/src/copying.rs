@@ -41,8 +41,5 @@ impl Store {
 }
 
 fn not_a_file() -> Error {
-    Error::invalid(
-        "the database is in PostgreSQL: expected one in the data directory; copy it with pg_dump, and after it the folder \
-         data.shared (docs/backup.md)",
-    )
+    Error::invalid("the database is in PostgreSQL: expected one in the data directory")
 }

@@ -16,15 +16,29 @@ pub(crate) async fn run<C: Migrate>(migrator: &Migrator, connection: &mut C, pla
         return Err(failed(&format!("bring the tables of {place} up to date"), error));
     }
     let message = if let MigrateError::VersionMissing(version) = error {
-        let known = migrator.iter().map(|migration| migration.version).max().unwrap_or_default();
-        format!(
-            "{place} was written by a newer version: its tables are of version {version}, \
-             expected at most {known}"
-        )
+        newer(migrator, place, version)
     } else if let MigrateError::VersionMismatch(version) = error {
-        format!("{place}: version {version} of its tables differs from this program's")
+        different(place, version)
     } else {
         format!("the tables of {place} are not usable")
     };
     Err(Error::internal(message, error))
+}
+
+/// What is said of tables to which a step was applied that this version does not have.
+pub(crate) fn newer(migrator: &Migrator, place: &str, version: i64) -> String {
+    let known = last(migrator);
+    format!(
+        "{place} was written by a newer version: its tables are of version {version}, expected at most {known}"
+    )
+}
+
+/// What is said of tables to which another step of this number was applied.
+pub(crate) fn different(place: &str, version: i64) -> String {
+    format!("{place}: version {version} of its tables differs from this program's")
+}
+
+/// The version of the tables that this program makes.
+pub(crate) fn last(migrator: &Migrator) -> i64 {
+    migrator.iter().map(|migration| migration.version).max().unwrap_or_default()
 }

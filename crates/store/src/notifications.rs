@@ -262,6 +262,27 @@ impl NotificationStore for Store {
     }
 }
 
+impl Store {
+    /// How many notifications of all tenants are still to be delivered, and when the oldest of them was made.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn waiting_notifications(&self) -> Result<(u64, Option<DateTime<Utc>>)> {
+        let found = self.read_first(WAITING, &[]).await;
+        let waiting = found.and_then(|row| {
+            let row = row.ok_or(sqlx::Error::RowNotFound)?;
+            let oldest = row.optional_integer("oldest")?;
+            let oldest = oldest.map(|oldest| rows::as_time("oldest", oldest)).transpose()?;
+            Ok((row.integer("waiting")?.cast_unsigned(), oldest))
+        });
+        waiting.map_err(|error| failed("count the notifications that wait", error))
+    }
+}
+
+/// By the index of those that wait.
+const WAITING: &str =
+    "SELECT count(*) AS waiting, min(created) AS oldest FROM notifications WHERE state = 'waiting'";
+
 async fn claim(
     mut session: Session<'_>,
     now: DateTime<Utc>,
@@ -365,7 +386,7 @@ mod tests {
         let place = Place::Sqlite(dir.path().join("muster.db"));
         let store = Store::open(&place, Settings::default()).await.unwrap();
         let Backend::Sqlite(sqlite) = &store.backend else { panic!("it is a file") };
-        for statement in [TO_DELIVER.sqlite, BEFORE, OF_TENANT, OF_CLIENT] {
+        for statement in [TO_DELIVER.sqlite, BEFORE, OF_TENANT, OF_CLIENT, WAITING] {
             let explain = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
             let rows = sqlx::query(explain).fetch_all(&sqlite.readers).await.unwrap();
             let plan: Vec<String> = rows.iter().map(|row| row.get("detail")).collect();

@@ -26,12 +26,14 @@ use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{Connection, PgConnection, Postgres as Database, Row as _};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
-static MIGRATIONS: Migrator = sqlx::migrate!("./migrations/postgres");
+/// The steps that bring the tables up to date.
+pub(crate) static MIGRATIONS: Migrator = sqlx::migrate!("./migrations/postgres");
 
 /// The oldest server that has everything we ask: `pg_current_xact_id` and `gen_random_uuid`.
 const VERSION_MIN: i32 = 130_000;
@@ -81,6 +83,43 @@ impl Postgres {
             announcements,
             announcing: AbortOnDropHandle::new(tokio::spawn(announcing)),
             listening: AbortOnDropHandle::new(listening),
+        }))
+    }
+
+    /// Opens the database to read it as of this moment: over one connection, in one transaction. If the connection breaks,
+    /// its moment is gone, and nothing more is read.
+    pub(crate) async fn pinned(url: &PostgresUrl, settings: &Settings) -> Result<Arc<Self>> {
+        let wrong = |error| failed(&format!("open {url}"), error);
+        let options = connect_options(url, settings)
+            // A dump takes as long as it takes, and the transaction waits for it.
+            .options([("idle_in_transaction_session_timeout", "0"), ("statement_timeout", "0")]);
+        let is_open = Arc::new(AtomicBool::new(false));
+        let pool = pool_of_one(settings.busy_wait).after_connect(move |connection, _| {
+            let is_open = is_open.clone();
+            Box::pin(async move {
+                if is_open.swap(true, Ordering::SeqCst) {
+                    return Err(sqlx::Error::Protocol("the connection broke, and its moment is gone".into()));
+                }
+                let begin = "BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY";
+                sqlx::raw_sql(begin).execute(connection).await.map(drop)
+            })
+        });
+        let pool = pool.connect_with(options).await.map_err(wrong)?;
+        let mut connection = pool.acquire().await.map_err(wrong)?;
+        let names = listen::Names::of(&mut connection).await.map_err(wrong)?;
+        drop(connection);
+        // Nobody is told anything: nothing is changed.
+        let (announcements, _) = listen::announce(pool.clone(), &names);
+        Ok(Arc::new(Self {
+            pool,
+            deciding: settings.deciding.clone(),
+            busy_wait: settings.busy_wait,
+            statement_wait: settings.statement_wait,
+            writing: TaskTracker::new(),
+            runtime: Handle::current(),
+            announcements,
+            announcing: AbortOnDropHandle::new(tokio::spawn(async {})),
+            listening: AbortOnDropHandle::new(tokio::spawn(async {})),
         }))
     }
 

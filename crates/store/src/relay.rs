@@ -129,6 +129,26 @@ impl RelayLog for Store {
     }
 }
 
+impl Store {
+    /// When the oldest event of the tenant that no relay has passed on was recorded; `None` if all are passed on.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn oldest_to_relay(&self, tenant: &TenantId) -> Result<Option<DateTime<Utc>>> {
+        let found = self
+            .read_first(
+                "SELECT at FROM audit_events
+                 WHERE tenant = $1
+                       AND sequence > (SELECT coalesce(max(sequence), 0) FROM audit_relayed WHERE tenant = $1)
+                 ORDER BY sequence LIMIT 1",
+                values![tenant.as_str()],
+            )
+            .await;
+        let at = found.and_then(|row| row.map(|row| rows::as_time("at", row.integer("at")?)).transpose());
+        at.map_err(|error| failed("say how old the oldest event to be relayed is", error))
+    }
+}
+
 struct Mark {
     holder: WorkerId,
     tenant: TenantId,

@@ -21,7 +21,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The lock of everything that changes the catalogue.
-const CATALOGUE: &str = "snapshots";
+pub(crate) const CATALOGUE: &str = "snapshots";
 /// Longest pin, in bytes of its JSON.
 const PIN_MAX: usize = 4_096;
 /// Longest manifest of a snapshot, in bytes of its JSON.
@@ -257,13 +257,18 @@ fn listed(expired: &[SnapshotId]) -> String {
 }
 
 /// What a policy needs to know of the snapshots that have not expired. Live tasks read their snapshots, also after a
-/// retry; one over a period reads those since the snapshot that its arguments name.
+/// retry; one over a period reads those since the snapshot that its arguments name. The snapshot of an open access review is
+/// needed, too, and a report of a review reads the snapshots since that of the review.
 const FACTS: &str = "SELECT s.id, s.created, s.pin,
         (EXISTS (SELECT 1 FROM tasks t WHERE t.tenant = s.tenant AND t.snapshot = s.id
             AND t.state IN ('pending', 'running'))
+         OR EXISTS (SELECT 1 FROM reviews r WHERE r.tenant = s.tenant AND r.snapshot = s.id AND r.closing IS NULL)
          OR coalesce(s.created >= (SELECT min(b.created) FROM snapshots b JOIN tasks t
             ON t.tenant = b.tenant AND t.arguments LIKE '%\"' || b.id || '\"%'
-            WHERE b.tenant = $1 AND b.expired IS NULL AND t.state IN ('pending', 'running')), FALSE)) AS needed
+            WHERE b.tenant = $1 AND b.expired IS NULL AND t.state IN ('pending', 'running')), FALSE)
+         OR coalesce(s.created >= (SELECT min(r.frozen_at) FROM reviews r JOIN tasks t
+            ON t.tenant = r.tenant AND t.arguments LIKE '%\"' || r.id || '\"%'
+            WHERE r.tenant = $1 AND t.state IN ('pending', 'running')), FALSE)) AS needed
     FROM snapshots s WHERE s.tenant = $1 AND s.expired IS NULL ORDER BY s.seq DESC";
 
 fn retention_facts(row: &Row) -> Read<RetentionFacts> {

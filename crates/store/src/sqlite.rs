@@ -17,7 +17,8 @@ use std::sync::Arc;
 use tokio::sync::{Mutex, Notify};
 use tokio::task::JoinHandle;
 
-static MIGRATIONS: Migrator = sqlx::migrate!("./migrations/sqlite");
+/// The steps that bring the tables up to date.
+pub(crate) static MIGRATIONS: Migrator = sqlx::migrate!("./migrations/sqlite");
 
 /// One SQLite file.
 #[derive(Debug)]

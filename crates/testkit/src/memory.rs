@@ -7,8 +7,10 @@ mod definitions;
 mod notifications;
 mod refreshes;
 mod results;
+mod reviews;
 mod saved_searches;
 mod schedules;
+mod sod_policies;
 mod tasks;
 
 use async_trait::async_trait;
@@ -38,6 +40,8 @@ struct State {
     lives: results::Lives,
     schedules: schedules::Schedules,
     saved_searches: saved_searches::SavedSearches,
+    reviews: reviews::Reviews,
+    sod: sod_policies::SodPolicies,
     /// In the order in which they were added.
     definitions: definitions::Definitions,
     /// In the order in which they were kept, each with the epoch of its last claim.
@@ -305,8 +309,7 @@ impl State {
         self.snapshots.iter_mut().find(|(t, s)| t == tenant && s.manifest.id == *id).map(|(_, s)| s)
     }
 
-    /// Whether a live task reads the snapshot.
-    /// Whether a live task reads the snapshot, or begins with it or with an earlier one.
+    /// Whether an open review is of the snapshot, or a live task reads it, or begins with it or with an earlier one.
     fn is_read(&self, tenant: &TenantId, manifest: &SnapshotManifest) -> bool {
         let live =
             self.tasks.iter().filter(|entry| entry.task.state.is_live() && entry.task.tenant == *tenant);
@@ -315,7 +318,16 @@ impl State {
             let named = kept.filter(|(_, begins)| names(task, &begins.manifest.id));
             named.into_iter().any(|(_, begins)| begins.manifest.created <= manifest.created)
         };
-        live.map(|entry| &entry.task).any(|task| task.snapshot == manifest.id || is_begun(task))
+        let is_reviewed = |task: &Task| {
+            let canonical = task.arguments.canonical();
+            let mut named =
+                self.reviews_of(tenant).filter(|review| canonical.contains(&format!("\"{}\"", review.id)));
+            named.any(|review| review.frozen_at <= manifest.created)
+        };
+        self.reviews_of(tenant).any(|review| review.closing.is_none() && review.snapshot == manifest.id)
+            || live
+                .map(|entry| &entry.task)
+                .any(|task| task.snapshot == manifest.id || is_begun(task) || is_reviewed(task))
     }
 }
 
@@ -401,6 +413,18 @@ impl AuditTrail for MemoryStore {
             ChainedEvent { sequence: record.sequence, hash: record.hash.clone(), event: event.clone() }
         });
         Ok(events.take(limit as usize).collect())
+    }
+
+    async fn events_of(
+        &self,
+        tenant: &TenantId,
+        task: &TaskId,
+        before: u64,
+        limit: u32,
+    ) -> Result<Vec<ChainedEvent>> {
+        let all = self.events(tenant, 0, u32::MAX).await?.into_iter().rev();
+        let of_task = all.filter(|event| event.event.task == *task && event.sequence < before);
+        Ok(of_task.take(limit as usize).collect())
     }
 
     async fn records_of(

@@ -20,6 +20,8 @@ async fn the_fake_keeps_the_other_contracts() {
     contract::result_life_contract(async || Arc::new(MemoryStore::default())).await;
     contract::schedule_store_contract(async || Arc::new(MemoryStore::default())).await;
     contract::saved_search_store_contract(async || Arc::new(MemoryStore::default())).await;
+    contract::review_store_contract(async || Arc::new(MemoryStore::default())).await;
+    contract::sod_policy_store_contract(async || Arc::new(MemoryStore::default())).await;
     contract::definition_store_contract(async || Arc::new(MemoryStore::default())).await;
     contract::notification_store_contract(async || Arc::new(MemoryStore::default()) as _).await;
     contract::refresh_log_contract(async || Arc::new(MemoryStore::default()) as _).await;

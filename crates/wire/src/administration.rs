@@ -99,6 +99,32 @@ pub struct LinkExplanation {
     pub agrees: bool,
 }
 
+/// A record that the last read of its source refused.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RefusedRecordDescription {
+    /// Its line or number in the source; 0 if it has none.
+    #[schema(example = 42)]
+    pub line: u64,
+    /// The account or the document that it names; absent if that cannot be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, required = false)]
+    pub native_identity: Option<String>,
+    /// What is wrong with it, and what was expected.
+    pub reason: String,
+}
+
+/// The fields of an index that a query can name.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SearchFieldsDescription {
+    /// The name of the index.
+    #[schema(example = "identities")]
+    pub index: String,
+    /// The full names of its fields. A map whose keys are not known ends in `*`.
+    pub fields: Vec<String>,
+}
+
 /// How often something differs between two snapshots.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]

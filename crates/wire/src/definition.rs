@@ -99,6 +99,13 @@ pub struct NewDefinitionDetails {
     pub check_only: Option<bool>,
 }
 
+impl NewDefinitionDetails {
+    /// A definition to begin with, with an explanation of each key. It is whole: it can be kept as it is.
+    pub fn template(id: &str) -> String {
+        include_str!("definition_template.toml").replace("@ID@", id)
+    }
+}
+
 /// What is wrong with a definition.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct DefinitionFaultDescription {

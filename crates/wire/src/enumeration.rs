@@ -476,3 +476,111 @@ enumeration! {
         Range = "RANGE",
     }
 }
+
+enumeration! {
+    /// How severe a violation of a policy is.
+    SodLevel {
+        /// Critical.
+        Critical = "CRITICAL",
+        /// High.
+        High = "HIGH",
+        /// Medium.
+        Medium = "MEDIUM",
+        /// Low.
+        Low = "LOW",
+    }
+}
+
+enumeration! {
+    /// Whether a policy is enforced.
+    SodState {
+        /// It is.
+        Enforced = "ENFORCED",
+        /// It is not.
+        NotEnforced = "NOT_ENFORCED",
+    }
+}
+
+enumeration! {
+    /// What a policy is.
+    SodPolicyType {
+        /// A query that finds people.
+        General = "GENERAL",
+        /// Two lists of entitlements.
+        ConflictingAccessBased = "CONFLICTING_ACCESS_BASED",
+    }
+}
+
+enumeration! {
+    /// What an owner of a policy is.
+    SodOwnerType {
+        /// An identity.
+        Identity = "IDENTITY",
+        /// A governance group.
+        GovernanceGroup = "GOVERNANCE_GROUP",
+    }
+}
+
+enumeration! {
+    /// What an owner of violations is.
+    ViolationOwnerType {
+        /// An identity.
+        Identity = "IDENTITY",
+        /// A governance group.
+        GovernanceGroup = "GOVERNANCE_GROUP",
+        /// The manager of the person.
+        Manager = "MANAGER",
+    }
+}
+
+enumeration! {
+    /// How the owner of a violation is found.
+    AssignmentRule {
+        /// It is the manager of the person.
+        Manager = "MANAGER",
+        /// It is named.
+        Static = "STATIC",
+    }
+}
+
+enumeration! {
+    /// What a control is.
+    ControlType {
+        /// One that compensates for a violation.
+        CompensatingControl = "COMPENSATING_CONTROL",
+    }
+}
+
+enumeration! {
+    /// What an item of a list of a policy is.
+    CriterionType {
+        /// An entitlement.
+        Entitlement = "ENTITLEMENT",
+    }
+}
+
+enumeration! {
+    /// What a report of violations is called.
+    ReportResultType {
+        /// A result of a report.
+        ReportResult = "REPORT_RESULT",
+    }
+}
+
+enumeration! {
+    /// The state of a report of violations.
+    ReportResultStatus {
+        /// It has ended.
+        Success = "SUCCESS",
+        /// It has ended with warnings.
+        Warning = "WARNING",
+        /// It has failed.
+        Error = "ERROR",
+        /// It was cancelled.
+        Terminated = "TERMINATED",
+        /// It has failed and is tried again.
+        TempError = "TEMP_ERROR",
+        /// It waits or runs.
+        Pending = "PENDING",
+    }
+}

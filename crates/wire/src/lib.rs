@@ -1,5 +1,5 @@
-//! The published JSON of the Reports Data Extraction API, of the Search API, of saved and scheduled searches, of the list of
-//! tasks and of the history of identities, exactly.
+//! The published JSON of the Reports Data Extraction API, of the Search API, of saved and scheduled searches, of policies for
+//! separation of duties, of the list of tasks and of the history of identities, exactly.
 //!
 //! These types are the shapes that clients and services exchange, with the published names, and
 //! the schemas of our OpenAPI document. They are here, apart from the server, so that the Rust SDK
@@ -23,17 +23,20 @@ mod error;
 mod history;
 mod notification;
 mod report;
+mod review;
 mod saved_search;
 mod schedule;
 mod search;
 mod snapshot;
+mod sod;
 mod task_status;
 mod token;
 
 pub use administration::{
     AuditEventDescription, AuditTrailDescription, ClientDescription, DiskDescription,
     InstallationDescription, IssuerDescription, KeyDescription, LimitDescription, LinkCandidate,
-    LinkExplanation, LinkNear, LinkRule, LinkVerdict, PinDetails, SnapshotComparison, SnapshotDifference,
+    LinkExplanation, LinkNear, LinkRule, LinkVerdict, PinDetails, RefusedRecordDescription,
+    SearchFieldsDescription, SnapshotComparison, SnapshotDifference,
 };
 pub use aggregation::{
     Aggregations, BucketAggregation, FilterAggregation, MetricAggregation, NestedAggregation,
@@ -51,10 +54,12 @@ pub use definition::{
     KeptDefinitionDescription, NewDefinitionDetails, ReportDescription,
 };
 pub use enumeration::{
-    AccessDecision, AccessDiffType, AccessItemType, AccountStatusName, AggregationType, BucketType,
-    CompletionStatus, DtoType, FileFormat, FilterType, GovernanceEventType, IdentityType, JsonPatchOp,
-    LocaleOrigin, MessageType, MetricType, QueryType, ReportType, ResultStatus, ScheduleType,
-    SearchFilterType, SearchIndex, SelectorType, TargetType, TaskCompletionStatus, TaskStatusType, TaskType,
+    AccessDecision, AccessDiffType, AccessItemType, AccountStatusName, AggregationType, AssignmentRule,
+    BucketType, CompletionStatus, ControlType, CriterionType, DtoType, FileFormat, FilterType,
+    GovernanceEventType, IdentityType, JsonPatchOp, LocaleOrigin, MessageType, MetricType, QueryType,
+    ReportResultStatus, ReportResultType, ReportType, ResultStatus, ScheduleType, SearchFilterType,
+    SearchIndex, SelectorType, SodLevel, SodOwnerType, SodPolicyType, SodState, TargetType,
+    TaskCompletionStatus, TaskStatusType, TaskType, ViolationOwnerType,
 };
 pub use error::{ErrorMessageDto, ErrorResponseDto, RateLimited, Unauthorized};
 pub use history::{
@@ -71,6 +76,10 @@ pub use report::{
     Hold, ListedResult, ReportDetails, ReportResults, TaskResultDetails, TaskResultDetailsMessagesInner,
     TaskResultDetailsReturnsInner,
 };
+pub use review::{
+    ListedReviewerDetails, NewReviewDetails, RefusedSheetRow, ReviewDecisionDetails, ReviewDecisions,
+    ReviewDescription, ReviewItemDescription, ReviewOutcome, ReviewProgress,
+};
 pub use saved_search::{
     Column, IdentityReference, NewSavedSearch, NewScheduledSearch, SavedSearch, Schedule, ScheduledSearch,
     SearchArguments, Selector, TypedReference,
@@ -81,6 +90,11 @@ pub use search::{
     SearchQuery, TextQuery, TypeAheadQuery,
 };
 pub use snapshot::{SnapshotDescription, SourceDescription};
+pub use sod::{
+    AccessCriteria, AccessCriterion, ConflictingAccessCriteria, ControlReference, MultiPolicyRequest,
+    PolicyException, ReportResultReference, SodOwnerReference, SodPolicy, ViolationOwnerAssignmentConfig,
+    ViolationOwnerReference,
+};
 pub use task_status::{
     JsonPatchOperation, JsonPatchValue, LocalizedMessage, Target, TaskCounts, TaskDefinitionSummary,
     TaskReturnDetails, TaskStatus, TaskStatusMessage,

@@ -26,13 +26,14 @@ use muster_reports::ports::{
     Clock, DiscardFiles, LeaseState, ProgressCell, ReportRunner, RunOutcome, TaskStore,
 };
 use muster_reports::task::{AttemptEnd, Claim, Lease, PublishedFile};
-use muster_reports::trace::Trace;
+use muster_reports::trace::{TARGET, Trace};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
-use tracing::Instrument;
+use tracing::field::Empty;
+use tracing::{Instrument, Span};
 
 /// Limits and intervals of the worker.
 #[derive(Debug, Clone)]
@@ -155,8 +156,20 @@ impl Worker {
     }
 
     /// Runs one claimed task and ends the attempt. Every line that is logged meanwhile has the task's id, whoever logs it.
+    /// The span continues the trace of the request that started the task, whichever process answered it.
     async fn attempt(&self, claim: Claim, release: &CancellationToken) {
-        let span = tracing::info_span!("run", task = %claim.task.id, report = %claim.task.report);
+        let task = &claim.task;
+        let span = tracing::info_span!(
+            target: TARGET, parent: None, "run", task = %task.id, report = %task.report, attempt = task.attempts,
+            epoch = claim.lease.epoch, end = Empty, rows = Empty, otel.status_code = Empty
+        );
+        if let Some(trace) = &task.requester.trace {
+            muster_telemetry::follow(&span, trace);
+            // What a further attempt waited for is not known.
+            if task.attempts == 1 {
+                muster_telemetry::waited("queued", trace, task.created, self.clock.now());
+            }
+        }
         self.attempt_within(claim, release).instrument(span).await;
     }
 
@@ -169,22 +182,28 @@ impl Worker {
             epoch = claim.lease.epoch, trace = claim.task.requester.trace.as_ref().map(Trace::id), "run begins"
         );
         let outcome = self.run_until_over(&claim, &progress, release).await;
+        let (rows, span) = (progress.get().rows, Span::current());
+        let count_end = |end: &'static str, ended| {
+            count_end(&claim, end, started, ended, rows);
+            span.record("end", end);
+            span.record("rows", rows);
+        };
         let end = match outcome {
             RunEnd::Finished(ended) => self.end_of(&claim, ended),
             RunEnd::Released => AttemptEnd::Released,
             RunEnd::DeadlinePassed => {
-                count_end(&claim, "deadline_passed", started, self.clock.now(), 0);
+                count_end("deadline_passed", self.clock.now());
                 // No lease is valid after the deadline: the next claim ends the task.
                 tracing::warn!(task = %claim.task.id, "run stopped: its deadline has passed");
                 return;
             }
             RunEnd::Cancelled => {
-                count_end(&claim, "cancelled", started, self.clock.now(), 0);
+                count_end("cancelled", self.clock.now());
                 tracing::info!(task = %claim.task.id, "run cancelled");
                 return;
             }
             RunEnd::LeaseLost => {
-                count_end(&claim, "lease_lost", started, self.clock.now(), 0);
+                count_end("lease_lost", self.clock.now());
                 tracing::warn!(task = %claim.task.id, epoch = claim.lease.epoch, "run stopped: its lease is lost");
                 return;
             }
@@ -192,9 +211,13 @@ impl Worker {
         let ended = self.clock.now();
         let took_ms = (ended - started).num_milliseconds();
         let name = end_name(&end);
-        count_end(&claim, name, started, ended, progress.get().rows);
-        tracing::info!(task = %claim.task.id, end = name, took_ms, rows = progress.get().rows, "run ended");
-        self.write_end(&claim.lease, end).await;
+        count_end(name, ended);
+        if matches!(end, AttemptEnd::Failed { .. } | AttemptEnd::Retry { .. }) {
+            Span::current().record("otel.status_code", "ERROR");
+        }
+        tracing::info!(task = %claim.task.id, end = name, took_ms, rows, "run ended");
+        let publish = tracing::info_span!(target: TARGET, "publish");
+        self.write_end(&claim.lease, end).instrument(publish).await;
     }
 
     /// Runs the claimed task until one of the [`RunEnd`]s. The run has been dropped when this returns.
@@ -341,7 +364,7 @@ fn out_of_files(error: &Error) -> bool {
     false
 }
 
-/// Counts the end of an attempt in the metrics. Only the rows of results count.
+/// Counts the end of an attempt in the metrics.
 fn count_end(claim: &Claim, end: &'static str, started: DateTime<Utc>, ended: DateTime<Utc>, rows: u64) {
     let report = claim.task.report.to_string();
     let seconds = (ended - started).num_milliseconds() as f64 / 1_000.0;
@@ -351,9 +374,7 @@ fn count_end(claim: &Claim, end: &'static str, started: DateTime<Utc>, ended: Da
     if claim.task.attempts > 1 {
         metrics::counter!(metric::FURTHER_ATTEMPTS.name, "report" => report.clone()).increment(1);
     }
-    if end == "done" {
-        metrics::counter!(metric::ROWS.name, "report" => report).increment(rows);
-    }
+    metrics::counter!(metric::ROWS.name, "report" => report, "end" => end).increment(rows);
 }
 
 fn end_name(end: &AttemptEnd) -> &'static str {

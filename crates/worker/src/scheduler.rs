@@ -13,11 +13,13 @@ use muster_reports::ids::TaskId;
 use muster_reports::ports::{Clock, Credentials, Refresher, SavedSearchStore, ScheduleStore};
 use muster_reports::scheduled::{RunAttempts, RunClaim, RunState, RunStep, ScheduledWork};
 use muster_reports::service::ScheduledStart;
+use muster_reports::trace::TARGET;
 use muster_reports::{Operation, Reports, TaskState};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 /// Intervals and limits of a scheduler.
 #[derive(Debug, Clone, Copy)]
@@ -213,8 +215,9 @@ impl Scheduler {
         let (entry, run) = (&claim.entry, &claim.run);
         if entry.work.refreshes() {
             let snapshot = run.snapshot_id();
+            let span = tracing::info_span!(target: TARGET, "refresh");
             let refreshed = tokio::select! {
-                refreshed = self.refresher.refresh(&snapshot) => refreshed,
+                refreshed = self.refresher.refresh(&snapshot).instrument(span) => refreshed,
                 () = self.keep_claim(claim) => return Ok(None),
             };
             refreshed?;

@@ -1,4 +1,4 @@
-# What users do with the package, in a Debian that has just booted. Each command must succeed.
+# What users do with a package, in a Debian that has just booted. Each command must succeed. /trial/kind says which package.
 set -eux
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 export DEBIAN_FRONTEND=noninteractive
@@ -9,8 +9,25 @@ until_holds() { timeout 300 sh -c "until $1; do sleep 0.2; done"; }
 is_ready() { curl --silent --fail --max-time 5 "$@" | grep '"ready"'; }
 main_pid() { systemctl show --property MainPID --value muster; }
 
+# Installing, upgrading and removing, by the program of each kind.
+settings=/etc/muster/muster.toml
+case $(cat /trial/kind) in
+deb)
+    put() { apt-get install --yes --quiet "$1.deb"; }
+    take_away() { apt-get remove --yes --quiet muster; }
+    settings_left=$settings
+    ;;
+rpm)
+    # What it needs is there, under Debian's names. Debian's rpm keeps its database in the caller's home folder.
+    of_fedora() { rpm --force-debian --dbpath /var/lib/rpm "$@"; }
+    put() { of_fedora --nodeps --upgrade "$1.rpm"; }
+    take_away() { of_fedora --erase muster; }
+    settings_left=$settings.rpmsave
+    ;;
+esac
+
 # --- installed, and not started -----------------------------------------------------------------
-apt-get install --yes --quiet /trial/muster.deb
+put /trial/muster
 muster --version
 id muster
 test "$(stat --format '%U:%G %a' /var/lib/muster)" = 'muster:muster 700'
@@ -110,7 +127,7 @@ systemctl restart muster
 echo '# changed by an administrator' >> /etc/muster/muster.toml
 before=$(as_muster muster audit list --output json $data)
 old=$(main_pid)
-apt-get install --yes --quiet /trial/next.deb
+put /trial/next
 test "$(main_pid)" != "$old"
 is_ready http://127.0.0.1:8080/readyz
 grep 'changed by an administrator' /etc/muster/muster.toml
@@ -120,9 +137,9 @@ muster report run IDENTITIES --wait
 as_muster muster doctor $data
 
 # --- a removal ----------------------------------------------------------------------------------
-apt-get remove --yes --quiet muster
+take_away
 test ! -e /usr/bin/muster
 test ! -e /usr/lib/systemd/system/muster.service
 test "$(systemctl is-active muster)" = inactive
 test -s /var/lib/muster/muster.db
-grep 'changed by an administrator' /etc/muster/muster.toml
+grep 'changed by an administrator' "$settings_left"

@@ -1,4 +1,7 @@
 //! A package on a Debian of its own, which boots: systemd with its units, users and restrictions, and not an imitation.
+//!
+//! The package for Fedora is installed there too, by rpm. What it needs is there under Debian's names, so rpm is told not to
+//! look for it: its files, scripts and unit are tried, and whether Fedora has what it names is not.
 
 use crate::setup;
 use muster_harness::command;
@@ -11,7 +14,7 @@ use std::process::{Command, Stdio};
 const STORY: &str = include_str!("story.sh");
 /// What the Debian has in addition to the essential packages: systemd, what the package depends on, because the Debian is
 /// not connected to a network, and what the story uses.
-const INCLUDED: &str = "systemd,systemd-sysv,dbus,adduser,libstdc++6,ca-certificates,curl,jq,openssl";
+const INCLUDED: &str = "systemd,systemd-sysv,dbus,adduser,libstdc++6,ca-certificates,curl,jq,openssl,rpm";
 /// The Debian.
 const SUITE: &str = "bookworm";
 /// The unit that tells the story and ends the Debian with its status.
@@ -31,8 +34,27 @@ StandardError=inherit
 TimeoutStartSec=900
 ";
 
+/// What kind of package is tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Debian's.
+    Deb,
+    /// Fedora's.
+    Rpm,
+}
+
+impl Kind {
+    /// The ending of its files, by which the story knows it.
+    const fn ending(self) -> &'static str {
+        match self {
+            Self::Deb => "deb",
+            Self::Rpm => "rpm",
+        }
+    }
+}
+
 /// Boots a Debian and does with the package what its users do; `next` is an upgrade of it.
-pub fn run(workspace: &Workspace, package: &Path, next: &Path) -> Result<()> {
+pub fn run(workspace: &Workspace, kind: Kind, package: &Path, next: &Path) -> Result<()> {
     let make = setup::debian_program("mmdebstrap", "mmdebstrap")?;
     let boot = setup::debian_program("systemd-nspawn", "systemd-container")?;
     let root = workspace.fresh_folder("package-debian")?.join("root");
@@ -48,8 +70,9 @@ pub fn run(workspace: &Workspace, package: &Path, next: &Path) -> Result<()> {
         std::fs::copy(from, root.join(name)).context(|| format!("{} cannot be copied", from.display()))
     };
     std::fs::create_dir(root.join("trial")).context(|| format!("{} cannot be changed", root.display()))?;
-    copy(package, "trial/muster.deb")?;
-    copy(next, "trial/next.deb")?;
+    copy(package, &format!("trial/muster.{}", kind.ending()))?;
+    copy(next, &format!("trial/next.{}", kind.ending()))?;
+    write("trial/kind", kind.ending())?;
     write("trial/story.sh", STORY)?;
     write("etc/systemd/system/trial.service", UNIT)?;
     write(

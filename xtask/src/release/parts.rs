@@ -2,7 +2,6 @@
 
 use super::what::{DIGESTS, Release};
 use crate::package::{self, MADE};
-use crate::setup;
 use muster_harness::command;
 use muster_harness::failure::{Context, Result};
 use std::path::{Path, PathBuf};
@@ -30,30 +29,10 @@ fn debian_arch(arch: &str) -> &str {
     }
 }
 
-/// The package for Fedora and its relatives, by their own program. cargo-generate-rpm would do, and is built for a quarter of
-/// an hour because it can sign with PGP.
+/// The package for Fedora and its relatives.
 pub fn rpm(release: &Release, folder: &Path) -> Result<PathBuf> {
-    let (root, name) =
-        (&release.workspace.root, format!("muster-{}-1.{}.rpm", release.version, release.arch));
-    let work = release.workspace.fresh_folder("release-rpm")?;
-    let mut date = Command::new("date");
-    date.env("LC_ALL", "C").args(["--utc", "--date", &format!("@{}", release.epoch), "+%a %b %d %Y"]);
-    let date = command::output(&mut date)?.trim().to_owned();
-    let mut pack = Command::new(setup::debian_program("rpmbuild", "rpm")?);
-    pack.env("SOURCE_DATE_EPOCH", &release.epoch).args(["-bb", "--quiet"]);
-    for (macro_name, value) in [
-        ("_topdir", work.display().to_string()),
-        ("_rpmdir", folder.display().to_string()),
-        ("_rpmfilename", name.clone()),
-        ("muster_root", root.display().to_string()),
-        ("muster_version", release.version.clone()),
-        ("muster_date", date),
-    ] {
-        pack.arg("--define").arg(format!("{macro_name} {value}"));
-    }
-    pack.arg(root.join("packaging/rpm/muster.spec"));
-    command::run(&mut pack)?;
-    Ok(folder.join(name))
+    let Release { workspace, version, epoch, arch: _ } = release;
+    package::make_rpm(workspace, (version, package::FIRST), folder, epoch)
 }
 
 /// The archive: the program with all that belongs to it, and the digest of each file.

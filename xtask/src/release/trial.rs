@@ -2,6 +2,7 @@
 
 use super::parts::digests;
 use super::what::{DIGESTS, Release};
+use crate::built_in::SECTION;
 use crate::setup;
 use muster_harness::command;
 use muster_harness::failure::{Context, Failure, Result};
@@ -224,8 +225,40 @@ fn lists(release: &Release, folder: &Path) -> Result<()> {
             return Err(Failure::new(format!("the list of licences lacks {package}")));
         }
     }
-    println!("built in: {} packages, all in the bill of materials and in the list of licences", wanted.len());
+    let inside = in_program(release, folder)?;
+    let program = format!("muster {}", release.version);
+    if let Some(package) = wanted.iter().chain([&program]).find(|package| !inside.contains(*package)) {
+        return Err(Failure::new(format!("the list in the program lacks {package}")));
+    }
+    println!(
+        "built in: {} packages, all in the bill of materials, in the list of licences and in the program",
+        wanted.len()
+    );
     Ok(())
+}
+
+/// The names and versions in the list that is in the program of the archive, as it was unpacked.
+fn in_program(release: &Release, folder: &Path) -> Result<BTreeSet<String>> {
+    let unpacked = release.workspace.cache()?.join("release-unpacked");
+    let program = unpacked.join(format!("muster-{}-{}-linux/bin/muster", release.version, release.arch));
+    let section = folder.with_extension("section");
+    let copy = folder.with_extension("copy");
+    let mut dump = Command::new(setup::debian_program("objcopy", "binutils")?);
+    dump.arg(format!("--dump-section={SECTION}={}", section.display()));
+    command::run(dump.arg(&program).arg(&copy))?;
+    let compressed =
+        std::fs::File::open(&section).context(|| format!("{} cannot be read", section.display()))?;
+    let mut unpack = Command::new(setup::debian_program("zlib-flate", "qpdf")?);
+    let list = command::output(unpack.arg("-uncompress").stdin(compressed))?;
+    for file in [section, copy] {
+        std::fs::remove_file(&file).context(|| format!("{} cannot be removed", file.display()))?;
+    }
+    let list: serde_json::Value =
+        serde_json::from_str(&list).context(|| "the list in the program cannot be read".into())?;
+    let name = |package: &serde_json::Value| {
+        Some(format!("{} {}", package["name"].as_str()?, package["version"].as_str()?))
+    };
+    Ok(list["packages"].as_array().into_iter().flatten().filter_map(name).collect())
 }
 
 /// The names and versions of what the program is built from on this machine's kind, as `cargo tree` says.

@@ -11,12 +11,13 @@ use muster_harness::workspace::Workspace;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Outside crates that are heavy, native or a face to the world: a row must allow them.
-const GUARDED: [&str; 20] = [
+const GUARDED: [&str; 25] = [
     "arrow",
     "askama",
     "axum",
     "ballista",
     "clap",
+    "cryptoki",
     "datafusion",
     "deltalake",
     "figment",
@@ -24,12 +25,16 @@ const GUARDED: [&str; 20] = [
     "ldap3",
     "lettre",
     "object_store",
+    "opentelemetry",
+    "opentelemetry-otlp",
+    "opentelemetry_sdk",
     "parquet",
     "pdf-writer",
     "rdkafka",
     "reqwest",
     "rust_xlsxwriter",
     "sqlx",
+    "tracing-opentelemetry",
     "tracing-subscriber",
     "ureq",
 ];

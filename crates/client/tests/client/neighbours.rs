@@ -198,3 +198,54 @@ async fn the_history_of_an_identity_is_asked_as_published() {
     let apps = api.snapshot_access_items("i", "2026-01-31", Some(&AccessItemType::App)).await.unwrap();
     assert!(matches!(&apps[..], [AccessItemResponse::App(_)]), "{apps:?}");
 }
+
+/// What an access review is asked for, and what is sent once only.
+#[tokio::test]
+async fn a_review_is_asked_as_the_service_expects_it() {
+    let review = json!({
+        "id": "r", "name": "Spring", "state": "OPEN", "reviewers": "MANAGER", "snapshotId": "s", "frozenAt": "t", "digest": "d",
+        "created": "t", "createdBy": "ada", "dueDays": 14, "commentRequired": false, "managed": true,
+        "total": {"items": 1, "keep": 0, "revoke": 0, "undecided": 1}, "progress": [],
+    });
+    let outcome =
+        json!({"taken": true, "new": 1, "changed": 0, "unchanged": 0, "undecided": 0, "refusedCount": 0});
+    let service = Service::start(move |asked, _| match asked.line.as_str() {
+        line if line.contains("/items?") || line == "GET /muster/v1/reviews" => answer(json!([])),
+        line if line.contains("decisions") || line.starts_with("POST /muster/v1/reviews/a%2Fb/sheets") => {
+            answer(outcome.clone())
+        }
+        _ => answer(review.clone()),
+    })
+    .await;
+    let reviews = service.client().reviews();
+    let new: muster_client::wire::NewReviewDetails =
+        serde_json::from_value(json!({"name": "Spring", "reviewers": "MANAGER"})).unwrap();
+    assert_eq!(reviews.create(&new).await.unwrap().total.undecided, 1);
+    assert!(reviews.list().await.unwrap().is_empty());
+    reviews.get("a/b").await.unwrap();
+    let filter =
+        muster_client::ReviewItemFilter { reviewer: Some("b&b".into()), undecided: true, after: 7, limit: 9 };
+    assert!(reviews.items("a/b", &filter).await.unwrap().is_empty());
+    let decisions = serde_json::from_value(json!({"decisions": [{"item": 1, "decision": "KEEP"}]})).unwrap();
+    assert_eq!(reviews.decide("a/b", &decisions).await.unwrap().new, 1);
+    assert!(reviews.sheets("a/b", "csv", Some("bob")).await.unwrap().starts_with(b"{"));
+    assert!(reviews.read_sheet("a/b", b"PK").await.unwrap().taken);
+    reviews.close("a/b").await.unwrap();
+    assert_eq!(
+        service.lines(),
+        [
+            "POST /muster/v1/reviews",
+            "GET /muster/v1/reviews",
+            "GET /muster/v1/reviews/a%2Fb",
+            "GET /muster/v1/reviews/a%2Fb/items?after=7&limit=9&undecided=true&reviewer=b%26b",
+            "POST /muster/v1/reviews/a%2Fb/decisions",
+            "GET /muster/v1/reviews/a%2Fb/sheets?format=csv&reviewer=bob",
+            "POST /muster/v1/reviews/a%2Fb/sheets",
+            "POST /muster/v1/reviews/a%2Fb/close",
+        ]
+    );
+    assert_eq!(
+        service.asked(0).body,
+        json!({"name": "Spring", "reviewers": "MANAGER", "privileged": false, "commentRequired": false})
+    );
+}

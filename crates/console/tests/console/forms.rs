@@ -158,3 +158,54 @@ async fn forms_have_a_size_and_an_encoding() {
     let kind = [("content-type", "application/json")];
     assert_eq!(browser.ask("POST", "/ui/new/SEARCH_EXPORT", &kind, "{}".into()).await.status, 400);
 }
+
+/// What is wrong has the line and what the line says. Keeping leads to the versions.
+#[tokio::test]
+async fn a_definition_is_checked_before_it_is_kept() {
+    let browser = Browser::signed_in().await;
+    let page = "/ui/definitions";
+    browser.get("/ui/reports").await.has(r#"href="/ui/definitions""#);
+    browser.get(page).await.has("id = &#34;MY_REPORT&#34;").lacks("@ID@");
+    let route = "POST /muster/v1/report-definitions";
+    let fault = json!({"faults": [{"key": "row", "line": 2, "reason": "<b>is empty"}]});
+    browser.stub.says(route, ok(&fault));
+    let text = "id+%3D+%22A%22%0D%0A++row+%3D+%22%22%0D%0A";
+    let answer = browser.send(page, page, &format!("do=check&text={text}")).await;
+    answer
+        .has("What is wrong")
+        .has("&#60;b&#62;is empty")
+        .has("<code class=\"quiet\">row = &#34;&#34;</code>");
+    assert_eq!(body(&browser, route), json!({"text": "id = \"A\"\n  row = \"\"\n", "checkOnly": true}));
+    browser.stub.says(route, ok(&json!({"faults": []})));
+    browser.send(page, page, "do=check&text=x").await.has("Nothing is wrong with it. It is not kept yet.");
+    let kept = json!({"id": "A B", "version": 2, "added": "2026-03-01T00:00:00.000Z", "addedBy": "ann", "sha256": "s", "text": "<i>"});
+    browser.stub.says(route, Canned { status: 201, ..ok(&kept) });
+    let answer = browser.send(page, page, "do=keep&text=x").await;
+    assert_eq!((answer.status, answer.header("location")), (303, "/ui/definitions/A%20B?done=kept"));
+    browser.stub.says(route, refused(400, "version is 2: expected more than 2"));
+    let answer = browser.send(page, page, "do=keep&text=x").await;
+    assert_eq!(answer.status, 400);
+    answer.has("The definition was not kept: version is 2: expected more than 2").has(">\nx</textarea>");
+    browser.stub.says("GET /muster/v1/report-definitions/A%20B", ok(&json!([kept])));
+    let versions = browser.get("/ui/definitions/A%20B?done=kept").await;
+    versions.has("The definition is kept.").has("Version 2").has("&#60;i&#62;").lacks("<i>");
+    versions.has(r#"href="/ui/definitions?of=A%20B""#);
+    browser.get("/ui/definitions?of=A%20B").await.has("&#60;i&#62;</textarea>");
+    browser.get("/ui/definitions/A%20B/remove").await.has("Remove the report A B?");
+    // An application defines no reports.
+    let browser = Browser::signed_in_as("app").await;
+    browser.get("/ui/reports").await.lacks(r#"href="/ui/definitions""#);
+}
+
+#[tokio::test]
+async fn fields_are_offered_for_a_query() {
+    let browser = Browser::signed_in().await;
+    let fields = json!([{"index": "identities", "fields": ["attributes.<b>", "name"]}]);
+    browser.stub.says("GET /muster/v1/search-fields", ok(&fields));
+    for page in ["/ui/new/SEARCH_EXPORT", "/ui/searches/new"] {
+        browser.get(page).await.has("<code>attributes.&#60;b&#62;</code>").has("data-suggested");
+    }
+    browser.get("/ui/new/ACCOUNTS").await.lacks("data-suggested");
+    browser.stub.says("GET /muster/v1/search-fields", refused(404, "there is no snapshot"));
+    browser.get("/ui/searches/new").await.lacks("data-suggested").has("New saved search");
+}

@@ -78,9 +78,9 @@ async fn runs_are_listed_with_their_counts() {
     let failed = "filters=completionStatus%20eq%20%22ERROR%22%20and%20launcher%20eq%20%22a%5C%22b%22";
     let lines = browser.stub.lines();
     let expected = [
+        "GET /muster/v1/reports".to_owned(),
         format!("GET /task-status/v1?limit=50&offset=50&count=true&{failed}"),
         "GET /muster/v1/task-counts?filters=launcher%20eq%20%22a%5C%22b%22".to_owned(),
-        "GET /muster/v1/reports".to_owned(),
     ];
     assert_eq!(lines, expected);
     page.has("All <span class=\"count\">630</span>").has("Waiting or running <span class=\"count\">3</span>");
@@ -93,7 +93,7 @@ async fn who_may_not_read_the_list_of_tasks_sees_the_last_results() {
     let browser = Browser::signed_in_as("app").await;
     browser.stub.says("GET /muster/v1/results", ok(&results));
     browser.get("/ui/runs").await.has("Account Export").has("Failed").has("You see the last 100 runs");
-    assert_eq!(browser.stub.lines(), ["GET /muster/v1/results", "GET /muster/v1/reports"]);
+    assert_eq!(browser.stub.lines(), ["GET /muster/v1/reports", "GET /muster/v1/results"]);
     // A user whose level may not is.
     let browser = Browser::signed_in().await;
     browser.stub.says("GET /task-status/v1", refused(403, "no level"));
@@ -256,6 +256,7 @@ async fn sources_and_snapshots_are_shown() {
         "complete": false, "remark": "it broke off", "warnings": [], "reportedTotal": 1200, "read": 1100, "rejected": 4,
     }])));
     let page = browser.get("/ui/sources").await;
+    page.has(r#"href="/ui/sources/s1#refused""#);
     page.has(HOSTILE_AS_TEXT).has("Incomplete").has("it broke off").has("2 days ago");
     page.has("The source reported 1,200 records, 1,100 were read.");
     browser.stub.says("GET /muster/v1/snapshots", ok(&json!([
@@ -273,12 +274,69 @@ async fn sources_and_snapshots_are_shown() {
 }
 
 #[tokio::test]
+async fn a_source_shows_the_records_that_were_refused() {
+    let browser = Browser::signed_in().await;
+    let source = json!({
+        "id": "s/1", "name": HOSTILE, "kind": "delimited", "authoritative": false, "ended": "2026-02-28T09:00:00Z",
+        "complete": true, "warnings": [], "reportedTotal": 1100, "read": 1100, "loaded": 1096, "rejected": 4,
+    });
+    browser.stub.says("GET /muster/v1/sources", ok(&json!([source])));
+    let records = json!([
+        {"line": 7, "nativeIdentity": HOSTILE, "reason": "the date is \"soon\""},
+        {"line": 0, "reason": "the record has no name"},
+    ]);
+    browser.stub.says("GET /muster/v1/sources/s%2F1/refused-records", counted(&records, 4));
+    let page = browser.get("/ui/sources/s%2F1").await;
+    page.lacks(HOSTILE).has("<td class=\"number\">7</td>").has(&format!("<code>{HOSTILE_AS_TEXT}</code>"));
+    page.has("the date is &#34;soon&#34;").has("The first 2 of 4.").has("1,096");
+    page.has(r#"href="/ui/new/REFUSED_RECORDS?source=s%2F1""#);
+    assert_eq!(browser.get("/ui/sources/nothing").await.status, 404);
+    // Who may not search is not asked for: the audit trail would record a refusal of what nobody asked for.
+    let browser = Browser::signed_in_as("app").await;
+    browser.stub.says("GET /muster/v1/sources", ok(&json!([source])));
+    browser.get("/ui/sources/s%2F1").await.has("your client may not search").lacks("soon");
+    assert_eq!(browser.stub.lines(), ["GET /muster/v1/sources"]);
+}
+
+#[tokio::test]
+async fn a_run_shows_who_downloaded_it() {
+    let browser = Browser::signed_in().await;
+    let details = json!({
+        "id": "r1", "reportType": "ACCOUNTS", "taskDefName": "Account Export", "launcher": "ann",
+        "created": "2026-03-02T09:00:00.000Z", "launched": "2026-03-02T09:00:01.000Z",
+        "completed": "2026-03-02T09:00:05.000Z", "completionStatus": "SUCCESS", "messages": [], "attributes": {},
+    });
+    let cover = json!({"completed": "2026-03-02T09:00:04.000Z", "reconciliation": {"reported": 37}, "snapshot": {}, "files": []});
+    browser.stub.says("GET /muster/v1/reports/r1/result", ok(&details));
+    browser.stub.says("GET /reports/v1/r1/cover", ok(&cover));
+    browser.stub.says("GET /muster/v1/results", ok(&json!([])));
+    let event = |sequence: u64, operation: &str| {
+        json!({
+            "sequence": sequence, "at": format!("2026-03-02T10:00:{sequence:02}.000Z"), "operation": operation, "who": HOSTILE,
+            "client": "c", "task": "r1", "about": "Account Export", "details": "", "hash": "h",
+        })
+    };
+    let mut events: Vec<_> = (3..10).rev().map(|sequence| event(sequence, "download")).collect();
+    events.push(event(2, "ended"));
+    browser.stub.says("GET /muster/v1/audit-events", ok(&json!({"last": 9, "backlog": 0, "events": events})));
+    let page = browser.get("/ui/runs/r1").await;
+    page.has("<b>Written and counted</b>").has("37 rows").has("<b>Published</b>").lacks(HOSTILE);
+    // Seven downloads, of which the last five are shown in their order.
+    page.has(&format!("by {HOSTILE_AS_TEXT}; 2 times before"));
+    assert_eq!(page.body.matches("<b>Downloaded</b>").count(), 5);
+    let place = |text: &str| page.body.find(text).expect(text);
+    assert!(place("10:00:05 UTC") < place("10:00:09 UTC"));
+    page.lacks("10:00:04 UTC");
+    assert!(browser.stub.lines().contains(&"GET /muster/v1/audit-events?task=r1&limit=250".to_owned()));
+}
+
+#[tokio::test]
 async fn an_identity_shows_its_accounts_and_what_changed() {
     let browser = Browser::signed_in().await;
     browser.stub.says("GET /search/v1/identities/i1", ok(&json!({
         "id": "i1", "displayName": HOSTILE, "email": "a@example.com", "attributes": {"city": "Rome"},
         "accounts": [{"source": {"name": "AD"}, "accountId": "CN=a", "disabled": true}],
-        "access": [{"type": "ENTITLEMENT", "name": "Admins", "source": {"name": "AD"}, "attribute": "memberOf", "value": "CN=Admins"}],
+        "access": [{"id": "e1", "type": "ENTITLEMENT", "name": "Admins", "source": {"name": "AD"}, "attribute": "memberOf", "value": "CN=Admins"}],
     })));
     browser.stub.says("GET /historical-identities/v1/i1/events", ok(&json!([
         {"eventType": "AccessItemRemoved", "accessItemType": "role", "dateTime": "2026-03-01T00:00:00.000Z", "accessItem": {"displayName": "Auditor"}},
@@ -291,7 +349,11 @@ async fn an_identity_shows_its_accounts_and_what_changed() {
         .has("CN=a")
         .has("Disabled")
         .has("memberOf = CN=Admins");
-    page.has("Lost").has("role Auditor").has("2026-01-01 00:00:00 UTC");
+    // The stub answers both questions about events alike; there is no gain of e1 in it.
+    page.has("the first kept snapshot, or before")
+        .has("Lost")
+        .has("role Auditor")
+        .has("2026-01-01 00:00:00 UTC");
     browser.stub.says("GET /historical-identities/v1/i1/events", refused(403, "the token lacks the scope y"));
     browser
         .get("/ui/identities/i1")

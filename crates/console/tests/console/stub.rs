@@ -149,7 +149,12 @@ fn caller(authorization: &str) -> Canned {
         "Bearer t-none" => return refused(403, "the token lacks the scope sp:report:manage"),
         _ => return Canned { status: 401, ..ok(&json!({"error": "JWT is not valid"})) },
     };
-    let mut who = json!({"client": "c", "name": name, "user": user, "levels": [], "scopes": [scope]});
+    let levels = match name {
+        "ann.user" => json!(["ORG_ADMIN"]),
+        "kim.audit" => json!(["AUDITOR"]),
+        _ => json!([]),
+    };
+    let mut who = json!({"client": "c", "name": name, "user": user, "levels": levels, "scopes": [scope]});
     if name == "kim.audit" {
         who["auditor"] = json!({
             "from": "2025-01-01T00:00:00.000Z", "to": "2025-12-31T23:59:59.999Z", "reports": ["ACCOUNTS"],

@@ -41,8 +41,7 @@ pub(super) const DECLARED: [Table; 14] = [
         row: "an account of a source; an account that is missing from its source stays in the table, with `dead_since`",
         writing: Writing::Partitioned {
             group: Some("source_id"),
-            // Each query opens all files, and most read few columns of them.
-            rows: 64 * 1024,
+            rows: 16 * 1024,
             touched: "accounts_touched",
             // The order of the report ACCOUNTS.
             order: &["name", "native_identity", "id"],

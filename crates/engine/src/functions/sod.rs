@@ -6,7 +6,7 @@ use datafusion::arrow::buffer::OffsetBuffer;
 use datafusion::arrow::datatypes::{DataType, Field, Fields};
 use datafusion::common::{Result, exec_err};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
-use muster_reports::sod::{AcceptedViolation, Policy};
+use muster_reports::sod::{AcceptedViolation, Place, Policy, places};
 use std::sync::Arc;
 
 /// Texts of one item of a list.
@@ -15,7 +15,7 @@ type Item = Vec<Option<String>>;
 /// What a function reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Read {
-    /// Each entitlement of each list of each policy. `place` is unique.
+    /// Each entitlement of each list of each policy, and each policy by query. `place` is unique.
     Sides,
     /// Each accepted violation. `ends` is a day.
     Exceptions,
@@ -37,6 +37,7 @@ impl Read {
                 "source",
                 "value",
                 "name",
+                "query",
             ],
             Self::Exceptions => &["policy", "identity", "owner", "reason", "ends"],
         };
@@ -61,28 +62,30 @@ impl Read {
 }
 
 fn sides(policies: &[Policy]) -> Vec<Item> {
-    let mut items = Vec::new();
-    for policy in policies {
-        for (which, side) in [("LEFT", &policy.left), ("RIGHT", &policy.right)] {
-            for named in &side.entitlements {
-                items.push(vec![
-                    Some(format!("{:06}", items.len() + 1)),
-                    Some(policy.id.clone()),
-                    Some(policy.name.clone()),
-                    Some(policy.level.clone()),
-                    Some(policy.state.clone()),
-                    policy.owner.clone(),
-                    Some(which.to_owned()),
-                    Some(side.name.clone()),
-                    named.id.clone(),
-                    named.source.clone(),
-                    named.value.clone(),
-                    named.name.clone(),
-                ]);
-            }
-        }
-    }
-    items
+    let item = |place: Place<'_>| {
+        let policy = place.policy;
+        // Of a policy by query, the side says so.
+        let (which, side, named) = match place.of {
+            Some((which, side, named)) => (which, Some(side.name.clone()), Some(named)),
+            None => ("QUERY", None, None),
+        };
+        vec![
+            Some(place.text()),
+            Some(policy.id.clone()),
+            Some(policy.name.clone()),
+            Some(policy.level.clone()),
+            Some(policy.state.clone()),
+            policy.owner.clone(),
+            Some(which.to_owned()),
+            side,
+            named.and_then(|named| named.id.clone()),
+            named.and_then(|named| named.source.clone()),
+            named.and_then(|named| named.value.clone()),
+            named.and_then(|named| named.name.clone()),
+            place.query().map(str::to_owned),
+        ]
+    };
+    places(policies).map(item).collect()
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]

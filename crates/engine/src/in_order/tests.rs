@@ -15,8 +15,6 @@ use datafusion::physical_plan::displayable;
 use datafusion::prelude::{SessionContext, ident};
 use muster_reports::ids::stable_id;
 
-/// Most rows of a file here, so that tables of few rows have several files.
-const FILE_ROWS: u64 = 16 * 1024;
 /// Two files of identities.
 const PEOPLE: usize = 20_000;
 /// Two files of accounts in the first of two sources.
@@ -121,12 +119,11 @@ impl Place {
         Self { engine: Engine::open(settings).unwrap(), dir, runtime }
     }
 
-    /// Writes the rows as a refresh does, but into smaller files. Returns the version.
+    /// Writes the rows as a refresh does. Returns the version.
     fn write(&self, table: &str, rows: &RecordBatch) -> u64 {
         let dir = self.dir.path().join("tables");
         let declared = Table::of(table);
-        let mut partitioning = Partitioning::of(declared).unwrap();
-        partitioning.rows = partitioning.rows.min(FILE_ROWS);
+        let partitioning = Partitioning::of(declared).unwrap();
         let in_group = |group: &str| {
             let of = rows.column_by_name(partitioning.group.unwrap()).unwrap();
             of.as_string::<i32>().iter().filter(|value| *value == Some(group)).count() as u64

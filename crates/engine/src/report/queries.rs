@@ -4,6 +4,7 @@ use crate::cancellation::CancelSignal;
 use crate::error::{EngineError, Result};
 use crate::kept_plans::{PlanKey, Shape, is_the_same_later};
 use crate::order::Planned;
+use crate::policies::PolicyTables;
 use crate::read_only_sql;
 use crate::scope::ShownTables;
 use crate::series::SeriesTables;
@@ -25,6 +26,8 @@ pub(super) struct Queries {
     shown: ShownTables,
     /// The tables of a period, if the report is of one.
     series: SeriesTables,
+    /// What searches of policies find, if the report is about policies.
+    policies: PolicyTables,
     /// The versions of the tables, if the caller sees them whole, so that plans may be kept.
     whole: Option<BTreeMap<&'static str, u64>>,
     parameters: Vec<(String, ScalarValue)>,
@@ -38,13 +41,23 @@ impl Queries {
     pub(super) fn new(
         engine: &Arc<Engine>,
         signal: CancelSignal,
-        (shown, series): (ShownTables, SeriesTables),
+        (shown, series, policies): (ShownTables, SeriesTables, PolicyTables),
         whole: Option<BTreeMap<&'static str, u64>>,
         parameters: Vec<(String, ScalarValue)>,
     ) -> Self {
         let running = engine.state_until(signal.clone());
         let engine = Arc::clone(engine);
-        Self { engine, signal, shown, series, whole, parameters, planning: OnceCell::new(), running }
+        Self {
+            engine,
+            signal,
+            shown,
+            series,
+            policies,
+            whole,
+            parameters,
+            planning: OnceCell::new(),
+            running,
+        }
     }
 
     /// Where plans are run.
@@ -96,6 +109,7 @@ impl Queries {
         read_only_sql::limit(&context);
         self.shown.register(&context)?;
         self.series.register(&context)?;
+        self.policies.register(&context)?;
         Ok(context)
     }
 

@@ -12,16 +12,19 @@ mod explain;
 mod fields;
 mod filter;
 mod flatten;
+mod found;
 mod language;
 mod narrow;
 mod page;
 mod spread;
+mod suggestions;
 mod warnings;
 
 pub use explain::{Explanation, IndexExplanation, explain};
 pub use flatten::fits;
 pub use language::SearchLanguage;
 pub use page::{Position, ShownColumns};
+pub use suggestions::field_names;
 
 use crate::cancellation::RunGuard;
 use crate::declared::Table;

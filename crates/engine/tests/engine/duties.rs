@@ -155,3 +155,95 @@ fn violations_have_both_sides_and_exceptions_are_shown() {
     ));
     assert_eq!(scoped.column("verdict"), ["UNKNOWN_ENTITLEMENT", "UNKNOWN_ENTITLEMENT"]);
 }
+
+/// What the policies by query find in [`QUERIED`]: of the policy Rights, 1 has y and z of the left list and x of the right one, 2 has
+/// y and x on two accounts, 4 has both on one, and 3 has x twice. Nothing has a left list that finds no entitlement. The query of
+/// General finds 1, 2 and 4.
+const QUERIED: &str = "dn,emp,off,admin,groups\na,1,no,no,x|y|z\nb,2,no,no,x\nc,2,yes,no,y\nd,3,no,no,x\ne,3,no,no,x\nf,4,no,no,y|x\ng,9,no,no,y\n";
+
+#[test]
+fn policies_by_query_find_people_and_entitlements() {
+    let definition = DIRECTORY
+        .replace(
+            "multi_valued = [\"objectClass\", \"memberOf\"]",
+            "multi_valued = [\"groups\"]\nentitlements = [\"groups\"]",
+        )
+        .replace("preset = \"active_directory\"", "kind = { default = \"human\" }");
+    let mut installation = Installation::new();
+    let people: String = (1..=4).map(|id| format!("{id},{id}@x,A,,\n")).collect();
+    installation.source(HR, "hr.csv", &format!("id,mail,status,ends,left\n{people}"));
+    installation.source(&definition, "dir.csv", QUERIED);
+    installation.refresh();
+    let policies = r#"[
+        {"name": "Rights", "conflictingAccessCriteria": {
+           "leftCriteria": {"criteriaList": [{"query": "value:(y OR z)"}]},
+           "rightCriteria": {"criteriaList": [{"source": "Directory", "value": "x"}]}}},
+        {"name": "Nothing", "conflictingAccessCriteria": {
+           "leftCriteria": {"criteriaList": [{"query": "value:never"}]},
+           "rightCriteria": {"criteriaList": [{"source": "Directory", "value": "y"}]}}},
+        {"name": "General", "type": "GENERAL", "policyQuery": "@access(value:x) AND @access(value:y)"}]"#;
+    let exceptions = r#"[
+        {"policy": "General", "identity": "4", "owner": "Ada", "reason": "small team", "ends": "2026-01-01"},
+        {"policy": "General", "identity": "3", "owner": "Bob", "reason": "in advance", "ends": "2027-01-01"}]"#;
+    let arguments =
+        [("policies", RawValue::Text(policies.into())), ("exceptions", RawValue::Text(exceptions.into()))];
+    let cells = |ran: &Ran| -> Vec<String> {
+        let columns = ["policyName", "verdict", "identityName", "side", "nativeIdentity", "entitlement"];
+        (0..ran.rows.len()).map(|row| columns.map(|name| ran.column(name)[row]).join("|")).collect()
+    };
+    let ran = report(&installation, "SOD_VIOLATIONS", &arguments);
+    assert_eq!(
+        cells(&ran),
+        [
+            "General|ACCEPTED|4|QUERY||",
+            "General|UNUSED_EXCEPTION|3|||",
+            "General|VIOLATION|1|QUERY||",
+            "General|VIOLATION|2|QUERY||",
+            "Nothing|UNKNOWN_ENTITLEMENT||LEFT||value:never",
+            "Rights|VIOLATION|1|LEFT|a|y",
+            "Rights|VIOLATION|1|LEFT|a|z",
+            "Rights|VIOLATION|1|RIGHT|a|x",
+            "Rights|VIOLATION|2|LEFT|c|y",
+            "Rights|VIOLATION|2|RIGHT|b|x",
+            "Rights|VIOLATION|4|LEFT|f|y",
+            "Rights|VIOLATION|4|RIGHT|f|x",
+        ]
+    );
+    assert_eq!((ran.column("exceptionOwner")[0], ran.column("exceptionReason")[0]), ("Ada", "small team"));
+    assert_eq!(ran.column("linkedBy")[2], "found by the query of the policy");
+    // Rights: 3 has x twice. Nothing: 1, 2 and 4 have y.
+    assert_eq!(
+        left_out(&ran),
+        [
+            ("of a person who has entitlements of one list only", 5),
+            ("exceptions that are shown with their violations", 1)
+        ]
+    );
+    // Who sees HR only sees no entitlement and nobody's access: nobody is found.
+    let RawValue::Text(hr) = installation.source_id("HR") else { panic!() };
+    let scope = DataScope::Sources([SourceId::new(hr)].into_iter().collect());
+    let scoped = checked(installation.scoped_report(
+        installation.manifest(),
+        "SOD_VIOLATIONS",
+        &arguments[..1],
+        &scope,
+    ));
+    assert_eq!(
+        cells(&scoped),
+        [
+            "Nothing|UNKNOWN_ENTITLEMENT||LEFT||value:never",
+            "Rights|UNKNOWN_ENTITLEMENT||LEFT||value:(y OR z)"
+        ]
+    );
+}
+
+/// A query that names a field that is not there finds nothing. A report that said so would say that nobody violates the policy.
+#[test]
+#[should_panic(expected = "of a policy: ")]
+fn a_query_of_an_unknown_field_is_refused() {
+    let mut installation = Installation::new();
+    installation.source(HR, "hr.csv", "id,mail,status,ends,left\n1,1@x,A,,\n");
+    installation.refresh();
+    let policies = r#"[{"name": "Wrong", "policyQuery": "departmnt:Finance"}]"#;
+    installation.report("SOD_VIOLATIONS", &[("policies", RawValue::Text(policies.into()))]);
+}

@@ -10,6 +10,7 @@ use muster_reports::cover::Reconciliation;
 use muster_reports::error::error_chain;
 use muster_reports::ids::{ReportId, SnapshotId, SourceId};
 use muster_reports::ports::{AuditTrail, Clock, ManualLink};
+use muster_reports::series::Series;
 use muster_reports::{Arguments, Catalogue, DataScope, SnapshotManifest};
 use muster_sources::SourceDefinition;
 use muster_testkit::{MemoryStore, build};
@@ -264,6 +265,19 @@ impl Installation {
         arguments: &[(&str, RawValue)],
         scope: &DataScope,
     ) -> Ran {
+        let series = Series { earlier: earlier.to_vec(), ..Series::default() };
+        self.report_series(manifest, &series, kind, arguments, scope)
+    }
+
+    /// The same over the period and the access review of a series.
+    pub fn report_series(
+        &self,
+        manifest: &SnapshotManifest,
+        series: &Series,
+        kind: &str,
+        arguments: &[(&str, RawValue)],
+        scope: &DataScope,
+    ) -> Ran {
         let catalogue = Catalogue::built_in();
         let definition = catalogue.get(&ReportId::new(kind)).unwrap();
         let raw: RawArguments = arguments.iter().map(|(n, v)| ((*n).to_owned(), v.clone())).collect();
@@ -271,7 +285,7 @@ impl Installation {
         block_on(async {
             let plan = self
                 .engine
-                .prepare_over(manifest, earlier, &definition, &arguments, scope)
+                .prepare_over(manifest, series, &definition, &arguments, scope)
                 .await
                 .unwrap_or_else(|e| panic!("{}", error_chain(&e)));
             let reconciliation = plan.reconcile().await.unwrap_or_else(|e| panic!("{}", error_chain(&e)));

@@ -20,6 +20,7 @@ mod properties;
 mod records_of_one_person;
 mod refresh;
 mod reports;
+mod reviews;
 mod scope;
 mod search;
 mod search_aggregation;

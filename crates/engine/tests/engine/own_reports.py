@@ -4,8 +4,8 @@
 #
 # The shared data has people, accounts and groups, and no times. Times, states and owners are made up from hashes of the names, so
 # they are the same each time. The script writes hr-1.csv, dir-1.csv, hr-2.csv and dir-2.csv to OUT: what two refreshes read, at
-# 2026-01-01 01:00 and 02:00 UTC. It prints one line for each expected row: the report, then cells, with TABs between them.
-import base64, csv, hashlib, os, sys
+# 2026-01-01 01:00 and 02:00 UTC; and policies.json, the policies of SOD_VIOLATIONS. It prints one line for each expected row: the report, then cells, with TABs between them.
+import base64, csv, hashlib, itertools, json, os, sys
 from datetime import datetime, timedelta
 
 DATASET, DATA, OUT = sys.argv[1:4]
@@ -234,3 +234,47 @@ for dn, account in made.items():
     else:
         verdict = "CANNOT_TELL"
     say("LEAVERS_WITH_ACCESS", dn, basis, verdict)
+
+# What the second snapshot has and the first has not, and the other way round; and everything that one of them has.
+for dn, account in made.items():
+    groups = sorted(set(account["groups"]))
+    if account["gone"]:
+        say("ACCESS_CHANGES", dn, "ACCOUNT", "LOST", "", "")
+        for group in groups:
+            say("ACCESS_CHANGES", dn, "ENTITLEMENT", "LOST", group, "")
+    elif account["off"][0] != account["off"][1]:
+        say("ACCESS_CHANGES", dn, "ACCOUNT", "CHANGED", "", "disabled")
+    for group in [""] + groups:
+        say("ACCESS_IN_PERIOD", account["person"], dn, group, "ENDED" if account["gone"] else "THROUGHOUT")
+for id, person in life.items():
+    if person["lost"]:
+        for attribute in ("authoritativeSource", "correlated", "identityProfile"):
+            say("IDENTITY_CHANGES", id, "CHANGED", attribute)
+
+# Three policies: of the two rights that most people have together, of one that everybody may have and one that nobody has, and of
+# people with a disabled account in the directory.
+rights = {}
+for dn, account in live.items():
+    if account["person"]:
+        for group in account["groups"]:
+            rights.setdefault(account["person"], {}).setdefault(group, set()).add(dn)
+together = {}
+for groups in rights.values():
+    for pair in itertools.combinations(sorted(groups), 2):
+        together[pair] = together.get(pair, 0) + 1
+left, right = min(together, key=lambda pair: (-together[pair], pair))
+by_value = lambda value: {"source": "Directory", "value": value}
+lists = lambda left, right: {"leftCriteria": {"criteriaList": [left]}, "rightCriteria": {"criteriaList": [right]}}
+policies = [
+    {"name": "Most", "conflictingAccessCriteria": lists(by_value(left), by_value(right))},
+    {"name": "Nobody", "conflictingAccessCriteria": lists({"query": "name:*"}, by_value("cn=nobody has it"))},
+    {"name": "Off", "type": "GENERAL", "policyQuery": "@accounts(source.name:Directory AND disabled:true)"},
+]
+json.dump(policies, open(f"{OUT}/policies.json", "w"))
+for person, groups in rights.items():
+    if left in groups and right in groups:
+        for side, group in (("LEFT", left), ("RIGHT", right)):
+            for dn in groups[group]:
+                say("SOD_VIOLATIONS", "Most", "VIOLATION", person, side, dn, group)
+for person in sorted({account["person"] for account in live.values() if account["person"] and account["off"][1]}):
+    say("SOD_VIOLATIONS", "Off", "VIOLATION", person, "QUERY", "", "")

@@ -5,6 +5,7 @@ use muster_reports::arguments::RawValue;
 use muster_reports::caller::DataScope;
 use muster_reports::ids::SourceId;
 use std::process::Command;
+use std::sync::Arc;
 
 pub const HR: &str = r#"
 name = "HR"
@@ -465,6 +466,32 @@ const PRINTED: [(&str, &[&str]); 8] = [
     ("LEAVERS_WITH_ACCESS", &["nativeIdentity", "basis", "verdict"]),
 ];
 
+/// The same, of reports over a period.
+const PRINTED_OF_PERIOD: [(&str, &[&str]); 3] = [
+    ("ACCESS_CHANGES", &["nativeIdentity", "object", "change", "entitlement", "attribute"]),
+    ("ACCESS_IN_PERIOD", &["identityName", "nativeIdentity", "entitlement", "verdict"]),
+    ("IDENTITY_CHANGES", &["identityName", "change", "attribute"]),
+];
+const PRINTED_OF_POLICIES: &[&str] =
+    &["policyName", "verdict", "identityName", "side", "nativeIdentity", "entitlement"];
+
+/// Whether a report has the rows that the Python program has printed; of a report about accounts, those of the directory.
+fn compare(dataset: &str, kind: &str, columns: &[&str], ran: &Ran, expected: &str) {
+    let columns: Vec<_> = columns.iter().map(|name| ran.column(name)).collect();
+    let of_accounts = !matches!(kind, "IDENTITY_CHANGES" | "SOD_VIOLATIONS");
+    let is_compared = |row: &usize| !of_accounts || ran.column("sourceName")[*row] == "Directory";
+    let mut rows: Vec<String> = (0..ran.rows.len())
+        .filter(is_compared)
+        .map(|row| columns.iter().map(|column| column[row]).collect::<Vec<_>>().join("\t"))
+        .collect();
+    let wanted = expected.lines().filter_map(|line| line.strip_prefix(kind)?.strip_prefix('\t'));
+    let mut wanted: Vec<String> = wanted.map(str::to_owned).collect();
+    rows.sort_unstable();
+    wanted.sort_unstable();
+    assert!(!wanted.is_empty(), "{dataset}: {kind}");
+    assert_eq!(rows, wanted, "{dataset}: {kind}");
+}
+
 /// Real people, accounts, groups and managers; the times are made up. Another program computes what each report must say.
 #[test]
 fn real_organisations_as_another_program_sees_them() {
@@ -480,28 +507,26 @@ fn real_organisations_as_another_program_sees_them() {
         assert!(ran.status.success(), "{dataset}: {}", String::from_utf8_lossy(&ran.stderr));
         let expected = String::from_utf8(ran.stdout).unwrap();
         let mut installation = Installation::new();
+        let mut snapshots = Vec::new();
         for turn in ["1", "2"] {
             let file =
                 |name: &str| std::fs::read_to_string(out.path().join(format!("{name}-{turn}.csv"))).unwrap();
             installation.source(&hr, "hr.csv", &file("hr"));
             installation.source(&directory_with_groups(), "dir.csv", &file("dir"));
             installation.refresh();
+            snapshots.push(Arc::new(installation.manifest().clone()));
         }
         for (kind, columns) in PRINTED {
-            let ran = report(&installation, kind, &[]);
-            let columns: Vec<_> = columns.iter().map(|name| ran.column(name)).collect();
-            let of_directory = ran.column("sourceName");
-            let mut rows: Vec<String> = (0..ran.rows.len())
-                .filter(|row| of_directory[*row] == "Directory")
-                .map(|row| columns.iter().map(|column| column[row]).collect::<Vec<_>>().join("\t"))
-                .collect();
-            let wanted = expected.lines().filter_map(|line| line.strip_prefix(kind)?.strip_prefix('\t'));
-            let mut wanted: Vec<String> = wanted.map(str::to_owned).collect();
-            rows.sort_unstable();
-            wanted.sort_unstable();
-            assert!(!wanted.is_empty(), "{dataset}: {kind}");
-            assert_eq!(rows, wanted, "{dataset}: {kind}");
+            compare(dataset, kind, columns, &report(&installation, kind, &[]), &expected);
         }
+        for (kind, columns) in PRINTED_OF_PERIOD {
+            let (earlier, last) = (&snapshots[..1], &snapshots[1]);
+            let ran = installation.report_over(last, earlier, kind, &[], &DataScope::Everything);
+            compare(dataset, kind, columns, &checked(ran), &expected);
+        }
+        let policies = std::fs::read_to_string(out.path().join("policies.json")).unwrap();
+        let ran = report(&installation, "SOD_VIOLATIONS", &[("policies", RawValue::Text(policies))]);
+        compare(dataset, "SOD_VIOLATIONS", PRINTED_OF_POLICIES, &ran, &expected);
         let fresh = report(&installation, "SOURCE_FRESHNESS", &[]);
         assert_eq!(fresh.column("verdict"), ["FRESH", "FRESH"]);
         assert!(report(&installation, "REFUSED_RECORDS", &[]).rows.is_empty());

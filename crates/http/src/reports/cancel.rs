@@ -8,6 +8,7 @@ use crate::state::AppState;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use muster_reports::ids::TaskId;
+use muster_reports::metric;
 
 /// Cancel report
 ///
@@ -26,5 +27,6 @@ pub(crate) async fn cancel_report(
     Id(id): Id,
 ) -> Result<Response, Failure> {
     state.reports().cancel(&caller, &TaskId::new(id)).await?;
+    metrics::counter!(metric::CANCELS.name).increment(1);
     Ok(StatusCode::NO_CONTENT.into_response())
 }

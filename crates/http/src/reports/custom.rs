@@ -5,6 +5,7 @@ use crate::failure::{Failure, json};
 use crate::input::{Id, Input, arguments, json_object, json_type};
 use crate::notifications::entries;
 use crate::openapi::answers::NotFound;
+use crate::reports::run::traced;
 use crate::state::AppState;
 use crate::task_json::task_result_details;
 use axum::body::Body;
@@ -102,6 +103,7 @@ pub(crate) async fn start_custom_report(
         )));
     }
     let as_of = as_of.as_ref();
-    let task = state.reports().start_definition(&caller, &report, &arguments, as_of, &notify).await?;
+    let start = state.reports().start_definition(&caller, &report, &arguments, as_of, &notify);
+    let task = traced(start).await?;
     Ok(json(StatusCode::OK, &task_result_details(&task, state.settings())))
 }

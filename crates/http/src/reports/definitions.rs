@@ -19,6 +19,7 @@ fn argument(spec: &ArgumentSpec) -> ArgumentDescription {
         | ArgumentKind::Integer { .. }
         | ArgumentKind::Date
         | ArgumentKind::Snapshot
+        | ArgumentKind::Review
         | ArgumentKind::SodPolicies
         | ArgumentKind::SodExceptions
         | ArgumentKind::Text

@@ -15,20 +15,20 @@ use muster_reports::made::MadeFile;
 use std::io;
 
 /// Cache-Control of a file that is made for each request: nobody stores it.
-pub(super) const NO_STORE: &str = "private, no-store";
+pub(crate) const NO_STORE: &str = "private, no-store";
 
 /// The headers that say what a file is and how it is kept.
-pub(super) struct FileAnswer<'a> {
-    pub(super) media_type: &'a str,
+pub(crate) struct FileAnswer<'a> {
+    pub(crate) media_type: &'a str,
     /// Content-Disposition; a browser shows a file that has none.
-    pub(super) disposition: Option<HeaderValue>,
+    pub(crate) disposition: Option<HeaderValue>,
     /// Cache-Control.
-    pub(super) caching: &'static str,
+    pub(crate) caching: &'static str,
 }
 
 impl FileAnswer<'_> {
     /// `bytes` bytes in `body`, of a file with this digest.
-    pub(super) fn sized(&self, body: Body, bytes: u64, sha256: &str) -> Result<Response, Failure> {
+    pub(crate) fn sized(&self, body: Body, bytes: u64, sha256: &str) -> Result<Response, Failure> {
         let mut response = self.of(body)?;
         response.headers_mut().insert(CONTENT_LENGTH, bytes.into());
         response.headers_mut().insert(HeaderName::from_static("repr-digest"), repr_digest(sha256)?);
@@ -39,18 +39,18 @@ impl FileAnswer<'_> {
     ///
     /// # Errors
     /// When the file does not have its recorded size; no byte has been sent then.
-    pub(super) async fn made(&self, file: MadeFile, name: &'static str) -> Result<Response, Failure> {
+    pub(crate) async fn made(&self, file: MadeFile, name: &'static str) -> Result<Response, Failure> {
         let (bytes, sha256) = (file.bytes, file.sha256.clone());
         self.sized(stream::of_made(file, name).await?, bytes, &sha256)
     }
 
     /// The answer to a HEAD for a file that a GET would make: its length is not known.
-    pub(super) fn not_made(&self) -> Result<Response, Failure> {
+    pub(crate) fn not_made(&self) -> Result<Response, Failure> {
         self.of(Body::from_stream(empty::<io::Result<Vec<u8>>>()))
     }
 
     /// Any body with the headers of the file.
-    pub(super) fn of(&self, body: Body) -> Result<Response, Failure> {
+    pub(crate) fn of(&self, body: Body) -> Result<Response, Failure> {
         let mut response = Response::new(body);
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, header(self.media_type)?);
@@ -75,7 +75,7 @@ fn repr_digest(sha256: &str) -> Result<HeaderValue, Failure> {
 }
 
 /// The value of a header from a file's record.
-pub(super) fn header(text: impl Into<String>) -> Result<HeaderValue, Failure> {
+pub(crate) fn header(text: impl Into<String>) -> Result<HeaderValue, Failure> {
     HeaderValue::try_from(text.into())
         .map_err(|error| Failure::internal("a published file's record gives no valid header", error))
 }

@@ -10,9 +10,14 @@ use axum::body::Body;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::Response;
+use muster_reports::error::Error;
+use muster_reports::task::Task;
+use muster_reports::trace::TARGET;
 use muster_reports::{RawArguments, ReportKind};
 use muster_wire::{ReportDetails, TaskResultDetails};
 use serde_json::Value;
+use tracing::Instrument;
+use tracing::field::Empty;
 
 /// Which report to run.
 pub(crate) struct StartRequest {
@@ -58,6 +63,16 @@ pub(crate) async fn start_report(
     state: AppState,
     StartRequest { kind, arguments }: StartRequest,
 ) -> Result<Response, Failure> {
-    let task = state.reports().start_kind(&caller, kind, &arguments).await?;
+    let task = traced(state.reports().start_kind(&caller, kind, &arguments)).await?;
     Ok(json(StatusCode::OK, &task_result_details(&task, state.settings())))
+}
+
+/// Starts a report within a span of its own. The span has the report only once its id is known to be one: before, it is a
+/// text of the client's.
+pub(crate) async fn traced(start: impl Future<Output = Result<Task, Error>>) -> Result<Task, Error> {
+    let span = tracing::info_span!(target: TARGET, "start", report = Empty, task = Empty);
+    let started = start.instrument(span.clone()).await?;
+    span.record("report", started.report.as_str());
+    span.record("task", started.id.as_str());
+    Ok(started)
 }

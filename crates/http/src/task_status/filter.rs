@@ -43,6 +43,8 @@ pub(super) fn task_filter(text: &str) -> Result<TaskFilter, Failure> {
                 narrow(&mut filter.states, live_states());
                 continue;
             }
+            // No field has them.
+            Test::StartsWith(_) | Test::Contains(_) => continue,
         };
         match field {
             Field::Id => narrow(&mut filter.ids, values.into_iter().map(TaskId::new).collect()),

@@ -42,6 +42,50 @@ async fn a_link_is_explained_rule_by_rule() {
     assert_eq!(world.ask_as_user(unknown, "").await.status, 404);
 }
 
+/// The source is named by its id or its name. It does not exist for who sees other sources only.
+#[tokio::test]
+async fn refused_records_are_listed_by_line() {
+    let world = World::new().await;
+    let address = format!("/muster/v1/sources/{}/refused-records", build::SOURCE);
+    let expected = json!([
+        {"line": 3, "reason": format!("of {}", build::SOURCE)},
+        {"line": 5, "nativeIdentity": "ada", "reason": format!("of {}", build::SOURCE)},
+    ]);
+    assert_eq!(get(&world, &address).await, expected);
+    assert_eq!(
+        get(&world, "/muster/v1/sources/Active%20Directory/refused-records?limit=1").await,
+        json!([expected[0]])
+    );
+    let refused = build::manifest("m", build::start_of_time()).source(build::SOURCE).unwrap().rejected;
+    let answer = world.ask_as_user(&format!("GET {address}?limit=0"), "").await;
+    assert_eq!((answer.json(), answer.header("x-total-count")), (json!([]), &*refused.to_string()));
+    for (line, status) in [("limit=1001", 400), ("limit=-1", 400), ("limit=x", 400)] {
+        let answer = world.ask_as_user(&format!("GET {address}?{line}"), "").await;
+        assert_eq!(answer.status, status, "{line}");
+    }
+    let unknown = world.ask_as_user("GET /muster/v1/sources/Aktive%20Directory/refused-records", "").await;
+    assert_eq!(unknown.status, 404);
+    assert!(unknown.cause().contains("the nearest name is \"Active Directory\""), "{}", unknown.cause());
+
+    let elsewhere = Caller {
+        client: ClientId::new("elsewhere"),
+        data_scope: DataScope::of_sources(["another"]).unwrap(),
+        ..build::user()
+    };
+    world.credential(elsewhere.clone(), true).await;
+    let bearer = world.bearer(&elsewhere);
+    let hidden = world.ask(&format!("GET {address}"), &[("authorization", bearer.as_str())], "").await;
+    assert_eq!(hidden.status, 404);
+    assert!(!hidden.text().contains("Active Directory"), "{}", hidden.text());
+}
+
+#[tokio::test]
+async fn the_fields_of_searches_are_those_that_a_caller_sees() {
+    let world = World::new().await;
+    let all = get(&world, "/muster/v1/search-fields").await;
+    assert_eq!(all, json!([{"index": "identities", "fields": ["name", DataScope::Everything.to_string()]}]));
+}
+
 #[tokio::test]
 async fn snapshots_are_compared_and_pinned_with_an_event() {
     let world = World::new().await;
@@ -125,6 +169,13 @@ async fn the_audit_trail_is_read_from_its_end() {
     let before = get(&world, "/muster/v1/audit-events?limit=4&before=3").await;
     assert_eq!(sequences(&before), [2, 1]);
     assert!(sequences(&get(&world, "/muster/v1/audit-events?before=1").await).is_empty());
+    // The second task: its start and its end, and no other's.
+    let second = trail["events"][2]["task"].as_str().unwrap();
+    let of_task = get(&world, &format!("/muster/v1/audit-events?task={second}")).await;
+    assert_eq!((sequences(&of_task), of_task["last"].as_u64()), (vec![4, 3], Some(6)));
+    let first = get(&world, &format!("/muster/v1/audit-events?task={second}&before=4")).await;
+    assert_eq!(sequences(&first), [3]);
+    assert!(sequences(&get(&world, "/muster/v1/audit-events?task=nothing").await).is_empty());
     for wrong in ["limit=251", "before=-1", "before=x"] {
         let refused = world.ask_as_user(&format!("GET /muster/v1/audit-events?{wrong}"), "").await;
         assert_eq!(refused.status, 400, "{wrong}");

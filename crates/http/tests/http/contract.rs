@@ -520,6 +520,8 @@ async fn custom_reports_are_listed_and_started_by_their_id() {
             "PASSWORD_AGE",
             "PRIVILEGED_ACCESS",
             "REFUSED_RECORDS",
+            "REVIEW_DECISIONS",
+            "REVIEW_REVOKES",
             "SEARCH_EXPORT",
             "SOD_VIOLATIONS",
             "SOURCE_FRESHNESS",

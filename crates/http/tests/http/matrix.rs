@@ -48,11 +48,24 @@ access  sp:scopes:all,idn:identity-history:read,idn:identity-history:manage ORG_
 invent  sp:scopes:all,sp:report:manage                ORG_ADMIN,REPORT_ADMIN no
 forget  sp:scopes:all,sp:report:manage                ORG_ADMIN,REPORT_ADMIN no
 text    sp:scopes:all,sp:report:manage,sp:report:read any,AUDITOR yes
+lines   sp:scopes:all,sp:search:read                  ORG_ADMIN,CERT_ADMIN,REPORT_ADMIN,ROLE_ADMIN,ROLE_SUBADMIN,SOURCE_ADMIN,SOURCE_SUBADMIN yes
 explain sp:scopes:all,sp:search:read                  ORG_ADMIN,CERT_ADMIN,REPORT_ADMIN,ROLE_ADMIN,ROLE_SUBADMIN,SOURCE_ADMIN,SOURCE_SUBADMIN yes
 differ  sp:scopes:all,idn:identity-history:read,idn:identity-history:manage ORG_ADMIN,HELPDESK,CERT_ADMIN,REPORT_ADMIN,ROLE_ADMIN,ROLE_SUBADMIN,SOURCE_ADMIN,SOURCE_SUBADMIN yes
+convene sp:scopes:all,sp:report:manage                ORG_ADMIN,CERT_ADMIN no
+govern  sp:scopes:all,sp:report:manage                ORG_ADMIN,CERT_ADMIN no
+reviews sp:scopes:all,sp:report:manage,sp:report:read any no
+review  sp:scopes:all,sp:report:manage,sp:report:read any no
+decide  sp:scopes:all,sp:report:manage                any no
 pin     sp:scopes:all                                 ORG_ADMIN no
 look    sp:scopes:all                                 ORG_ADMIN no
-caller  sp:scopes:all,sp:report:manage,sp:report:read,sp:search:read,idn:task-management:write,idn:task-management:read,sp:saved-search:manage,sp:saved-search:read,sp:scheduled-search:manage,idn:identity-history:manage,idn:identity-history:read any,AUDITOR yes
+policies sp:scopes:all,idn:sod-policy:read,idn:sod-policy:manage ORG_ADMIN,SOD_POLICY_ADMIN no
+policy  sp:scopes:all,idn:sod-policy:read,idn:sod-policy:manage ORG_ADMIN,SOD_POLICY_ADMIN no
+forbid  sp:scopes:all,idn:sod-policy:manage           ORG_ADMIN,SOD_POLICY_ADMIN no
+forbidone sp:scopes:all,idn:sod-policy:manage         ORG_ADMIN,SOD_POLICY_ADMIN no
+violateall sp:scopes:all,idn:sod-violation:manage     ORG_ADMIN,CERT_ADMIN,REPORT_ADMIN,ROLE_ADMIN,ROLE_SUBADMIN,SOURCE_ADMIN,SOURCE_SUBADMIN,SOD_POLICY_ADMIN yes
+violateone sp:scopes:all,idn:sod-violation:manage     ORG_ADMIN,CERT_ADMIN,REPORT_ADMIN,ROLE_ADMIN,ROLE_SUBADMIN,SOURCE_ADMIN,SOURCE_SUBADMIN,SOD_POLICY_ADMIN yes
+violations sp:scopes:all,idn:sod-violation:read,idn:sod-violation:manage ORG_ADMIN,CERT_ADMIN,REPORT_ADMIN,ROLE_ADMIN,ROLE_SUBADMIN,SOURCE_ADMIN,SOURCE_SUBADMIN,SOD_POLICY_ADMIN yes
+caller  sp:scopes:all,sp:report:manage,sp:report:read,sp:search:read,idn:task-management:write,idn:task-management:read,sp:saved-search:manage,sp:saved-search:read,sp:scheduled-search:manage,idn:sod-policy:manage,idn:sod-policy:read,idn:sod-violation:manage,idn:sod-violation:read,idn:identity-history:manage,idn:identity-history:read any,AUDITOR yes
 clear   sp:scopes:all,idn:task-management:write       ORG_ADMIN,CERT_ADMIN,REPORT_ADMIN,ROLE_ADMIN,ROLE_SUBADMIN,SOURCE_ADMIN,SOURCE_SUBADMIN no
 ";
 
@@ -91,6 +104,26 @@ fn operation(route: &RouteEntry) -> &'static str {
             ("GET", "/{id}") | ("POST", "/{id}/unsubscribe") => "agendaone",
             ("POST", "") => "appoint",
             ("PUT" | "PATCH" | "DELETE", "/{id}") => "appointone",
+            other => panic!("{other:?} has no row in the table"),
+        };
+    }
+    if let Some(rest) = below(route, "sod-policies") {
+        return match (route.method, rest) {
+            ("GET", "") => "policies",
+            ("GET", "/{id}") => "policy",
+            ("POST", "") => "forbid",
+            ("PUT" | "PATCH" | "DELETE", "/{id}") => "forbidone",
+            ("POST", "/{id}/violation-report/run" | "/{id}/evaluate") => "violateone",
+            ("GET", "/{id}/violation-report" | "/sod-violation-report-status/{reportResultId}") => {
+                "violations"
+            }
+            other => panic!("{other:?} has no row in the table"),
+        };
+    }
+    if let Some(rest) = below(route, "sod-violation-report") {
+        return match (route.method, rest) {
+            ("POST", "/run") => "violateall",
+            ("GET", _) => "violations",
             other => panic!("{other:?} has no row in the table"),
         };
     }
@@ -136,6 +169,7 @@ fn operation(route: &RouteEntry) -> &'static str {
         ("GET", None, "/muster/v1/evidence-key") => "key",
         ("GET", None, "/muster/v1/caller") => "caller",
         ("GET", None, "/muster/v1/links/explanation") => "explain",
+        ("GET", None, "/muster/v1/sources/{id}/refused-records" | "/muster/v1/search-fields") => "lines",
         ("GET", None, "/muster/v1/snapshots/{id}/compare/{other}") => "differ",
         ("PUT" | "DELETE", None, "/muster/v1/snapshots/{id}/pin") => "pin",
         ("GET", None, "/muster/v1/clients" | "/muster/v1/audit-events" | "/muster/v1/installation") => "look",
@@ -148,11 +182,19 @@ fn operation(route: &RouteEntry) -> &'static str {
         ("GET", None, "/muster/v1/report-definitions/{id}") => "text",
         ("POST", None, "/muster/v1/report-definitions") => "invent",
         ("DELETE", None, "/muster/v1/report-definitions/{id}") => "forget",
+        ("GET", None, "/muster/v1/sod-policies/{id}/exceptions") => "policy",
+        ("PUT", None, "/muster/v1/sod-policies/{id}/exceptions") => "forbidone",
         ("GET", None, "/muster/v1/schedules") => "schedules",
         ("POST", None, "/muster/v1/schedules") => "plan",
         ("GET", None, "/muster/v1/schedules/{id}") => "schedule",
         ("PATCH" | "DELETE", None, "/muster/v1/schedules/{id}") => "change",
         ("POST", None, "/muster/v1/schedules/{id}/run") => "change",
+        ("POST", None, "/muster/v1/reviews") => "convene",
+        ("GET", None, "/muster/v1/reviews") => "reviews",
+        ("GET", None, "/muster/v1/reviews/{id}" | "/muster/v1/reviews/{id}/items") => "review",
+        ("POST", None, "/muster/v1/reviews/{id}/decisions") => "decide",
+        ("POST", None, "/muster/v1/reviews/{id}/close") => "govern",
+        ("GET" | "POST", None, "/muster/v1/reviews/{id}/sheets") => "govern",
         // The rights of notifications are those of schedules.
         ("GET", None, "/muster/v1/notifications") => "schedules",
         ("POST", None, "/muster/v1/notifications/{id}/retry") => "change",
@@ -169,6 +211,12 @@ fn levels_are_the_published_ones() {
         ("task-status-v1.yaml", "/task-status/v1/{id}", "patch", "clear"),
         ("search-v1.yaml", "/search/v1", "post", "search"),
         ("search-v1.yaml", "/search/v1/{index}/{id}", "get", "document"),
+        ("sod-policies-v1.yaml", "/sod-policies/v1", "get", "policies"),
+        ("sod-policies-v1.yaml", "/sod-policies/v1", "post", "forbid "),
+        ("sod-policies-v1.yaml", "/sod-policies/v1/{id}", "get", "policy "),
+        ("sod-policies-v1.yaml", "/sod-policies/v1/{id}", "put", "forbidone"),
+        ("sod-policies-v1.yaml", "/sod-policies/v1/{id}", "patch", "forbidone"),
+        ("sod-policies-v1.yaml", "/sod-policies/v1/{id}", "delete", "forbidone"),
     ] {
         let text = std::fs::read_to_string(format!("../../tests/published/{file}")).unwrap();
         let published: serde_json::Value = serde_saphyr::from_str(&text).unwrap();
@@ -275,8 +323,10 @@ async fn ask(world: &World, route: &RouteEntry, id: &str, caller: &Caller) -> An
         "custom" => r#"{"arguments":{"since":"2026"}}"#,
         "search" | "count" => r#"{"query":{"query":"*"}}"#,
         "aggregate" => r#"{"aggregationsDsl":{"A":{"terms":{"field":"name"}}}}"#,
-        // Without a query and without times: nothing is made.
-        "keep" | "appoint" => "{}",
+        // Without a query, without times and without a name: nothing is made.
+        "keep" | "appoint" | "forbid" => "{}",
+        "forbidone" if route.method == "PATCH" || route.path.ends_with("/exceptions") => "[]",
+        "forbidone" if route.method == "PUT" => r#"{"name":"x","policyQuery":"*"}"#,
         "keepone" => r#"{"indices":["roles"],"query":"*"}"#,
         "execute" => r#"{"scheduleId":"x"}"#,
         "agendaone" if route.method == "POST" => r#"{"type":"IDENTITY","id":"x"}"#,
@@ -287,6 +337,9 @@ async fn ask(world: &World, route: &RouteEntry, id: &str, caller: &Caller) -> An
         // A blank name: nothing is made.
         "plan" => r#"{"name":" ","reportId":"IDENTITIES","schedule":{"cron":"0 6 * * *"}}"#,
         "change" => r#"{"paused":true}"#,
+        // A blank name: nothing is made.
+        "convene" => r#"{"name":" ","reviewers":"MANAGER"}"#,
+        "decide" => r#"{"decisions":[{"item":1,"decision":"KEEP"}]}"#,
         "pin" => r#"{"reason":"year end"}"#,
         "clear" => r#"[{"op":"replace","path":"/completionStatus","value":"TERMINATED"}]"#,
         _ => "",
@@ -304,7 +357,7 @@ async fn everybody_may_do_what_the_table_says_and_nothing_else() {
         .into_iter()
         .chain(UserLevel::ALL.into_iter().map(|level| Some(Some(level))))
         .collect();
-    let scopes: [&[Scope]; 13] = [
+    let scopes: [&[Scope]; 17] = [
         &[],
         &[Scope::SearchRead],
         &[Scope::ReportRead],
@@ -316,6 +369,10 @@ async fn everybody_may_do_what_the_table_says_and_nothing_else() {
         &[Scope::SavedSearchRead],
         &[Scope::SavedSearchManage],
         &[Scope::ScheduledSearchManage],
+        &[Scope::SodPolicyRead],
+        &[Scope::SodPolicyManage],
+        &[Scope::SodViolationRead],
+        &[Scope::SodViolationManage],
         &[Scope::IdentityHistoryRead],
         &[Scope::IdentityHistoryManage],
     ];
@@ -327,7 +384,9 @@ async fn everybody_may_do_what_the_table_says_and_nothing_else() {
             for scopes in scopes {
                 for level in &levels {
                     let may = is_allowed(operation, scopes, *level);
-                    let answer = ask(&world, &route, &id, &caller(tenant, scopes, *level)).await;
+                    // Both tenants have this source.
+                    let id = if operation == "lines" { build::SOURCE } else { &id };
+                    let answer = ask(&world, &route, id, &caller(tenant, scopes, *level)).await;
                     let ours = tenant == "acme";
                     let expected = match operation {
                         _ if !may => 403,
@@ -345,9 +404,12 @@ async fn everybody_may_do_what_the_table_says_and_nothing_else() {
                             }
                         }
                         "count" => 204,
-                        "plan" | "keep" | "appoint" | "invent" => 400,
+                        // No policy is kept.
+                        "plan" | "keep" | "appoint" | "invent" | "convene" | "forbid" | "violateall" => 400,
+                        "policy" | "forbidone" | "violateone" | "violations" => 404,
                         "document" | "schedule" | "change" | "keptone" | "keepone" | "execute"
-                        | "agendaone" | "appointone" | "history" | "access" | "text" | "forget" => 404,
+                        | "agendaone" | "appointone" | "history" | "access" | "text" | "forget"
+                        | "review" | "decide" | "govern" => 404,
                         "file" | "package" | "compare" | "cover" | "one" => {
                             if ours {
                                 200
@@ -361,7 +423,7 @@ async fn everybody_may_do_what_the_table_says_and_nothing_else() {
                     assert_eq!(answer.status, expected, "{what}: {}", answer.text());
                     if !may {
                         assert_eq!(answer.json()["detailCode"], "403 Forbidden", "{what}");
-                        assert!(!answer.cause().is_empty() && !answer.text().contains(&id), "{what}");
+                        assert!(!answer.cause().is_empty() && !answer.text().contains(id), "{what}");
                     } else if operation == "result" {
                         assert_eq!(answer.text() == "{}", !ours, "{what}");
                     }
@@ -371,46 +433,56 @@ async fn everybody_may_do_what_the_table_says_and_nothing_else() {
             }
         }
     }
-    // 5 prefixes × 5 operations on reports, 5 × 4 on searches, 5 × 6 on saved and 5 × 7 on scheduled searches, 6 × 4 on
-    // tasks, 4 × 11 on the history of identities, and 31 of our own; 12 levels or kinds, 13 sets of scopes, 2 tenants.
-    assert_eq!(asked, 209 * 12 * 13 * 2);
+    // 5 prefixes × 5 operations on reports, 5 × 4 on searches, 5 × 6 on saved and 5 × 7 on scheduled searches, 5 × 10 on
+    // policies and 5 × 4 on reports of their violations, 6 × 4 on tasks, 4 × 11 on the history of identities, and 43 of our
+    // own; 13 levels or kinds, 17 sets of scopes, 2 tenants.
+    assert_eq!(asked, 291 * 13 * 17 * 2);
     // By hand, callers × sets of scopes × tenants for each route. An application is one of the callers, if it may.
     let expected = [
         // Start, and making and changing a schedule or a notification.
         9 * 3 * 2 * 6,
         8 * 3 * 2 * 5,
         // Cancel.
-        10 * 3 * 2 * 5,
-        // Search, document, aggregate.
-        8 * 2 * 2 * 15,
+        11 * 3 * 2 * 5,
+        // Search, document, aggregate; refused records and the fields of searches.
+        8 * 2 * 2 * 17,
         // Count.
-        11 * 2 * 2 * 5,
+        12 * 2 * 2 * 5,
         // The others on reports, sources and snapshots, and reading definitions.
-        12 * 4 * 2 * (22 + 2 + 2),
+        13 * 4 * 2 * (22 + 2 + 2),
         // Reading schedules and notifications.
-        11 * 4 * 2 * 3,
+        12 * 4 * 2 * 3,
         // Adding and removing a definition.
         2 * 3 * 2 * 2,
         // Reading tasks, and clearing one.
         9 * 3 * 2 * 19,
         7 * 2 * 2 * 6,
         // Saved searches: reading, keeping, executing.
-        10 * 2 * 2 * 10,
-        10 * 2 * 2 * 15,
+        11 * 2 * 2 * 10,
+        11 * 2 * 2 * 15,
         7 * 2 * 2 * 5,
         // Scheduled searches: reading and unsubscribing, making and changing.
-        10 * 2 * 2 * 15,
+        11 * 2 * 2 * 15,
         7 * 2 * 2 * 20,
+        // Policies: reading, keeping. Reports of their violations: reading, running.
+        2 * 3 * 2 * 11,
+        2 * 2 * 2 * 21,
+        9 * 3 * 2 * 25,
+        9 * 2 * 2 * 15,
         // The history of identities, and the list of access items.
         9 * 3 * 2 * 40,
         4 * 3 * 2 * 4,
         // Why an account is linked, and what differs between snapshots.
         8 * 2 * 2,
         9 * 3 * 2,
+        // Creating, exporting, importing and closing reviews; reading them; deciding.
+        2 * 3 * 2 * 4,
+        11 * 4 * 2 * 3,
+        11 * 3 * 2,
         // Pins, clients, the audit trail, the installation.
         2 * 5,
         // Who one is.
-        12 * 12 * 2,
+        13 * 16 * 2,
     ];
     assert_eq!(allowed, expected.iter().sum::<usize>());
 }
@@ -470,8 +542,8 @@ async fn what_one_may_not_see_answers_as_what_is_not_there() {
                 compared += 1;
             }
         }
-        // 5 prefixes × 5 operations on reports and searches, 4 on saved and 5 on scheduled searches, 6 × 2 on tasks, 4 × 10 on
-        // the history of identities, and 14 of our own.
-        assert_eq!(compared, (5 * (5 + 4 + 5) + 6 * 2 + 4 * 10 + 14) * 3 * 2);
+        // 5 prefixes × 5 operations on reports and searches, 4 on saved and 5 on scheduled searches, 8 on policies and 2 on
+        // reports of violations, 6 × 2 on tasks, 4 × 10 on the history of identities, and 23 of our own.
+        assert_eq!(compared, (5 * (5 + 4 + 5 + 8 + 2) + 6 * 2 + 4 * 10 + 23) * 3 * 2);
     }
 }

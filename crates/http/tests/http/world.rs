@@ -1,8 +1,10 @@
 //! A whole service over the fakes of the test kit, and plain ways to ask it.
 
 mod fakes;
+mod reviewed;
 
 pub use fakes::*;
+use reviewed::Reviewed;
 
 use axum::Router;
 use axum::body::Body;
@@ -17,10 +19,10 @@ use muster_http::{
 use muster_reports::aggregation::{Aggregated, Aggregation, Bucket, BucketKey, TypeAhead};
 use muster_reports::definition_fault::DefinitionFault;
 use muster_reports::history::{ListedIdentity, PeopleQuery, SnapshotState, Span};
-use muster_reports::ids::{ClientId, TenantId, WorkerId, hex};
+use muster_reports::ids::{ClientId, SourceId, TenantId, WorkerId, hex};
 use muster_reports::inspection::{
-    Candidate, CorrelationExplanation, CountedDifference, DiskRoom, KeyAge, Near, RuleOutcome, ServiceFacts,
-    SetLimit, Verdict,
+    Candidate, CorrelationExplanation, CountedDifference, DiskRoom, KeyAge, Near, RefusedRecord, RuleOutcome,
+    ServiceFacts, SetLimit, Verdict,
 };
 use muster_reports::kept_definition::KeptDefinition;
 use muster_reports::made::{Compared, Comparer, ComparisonCounts, ComparisonForm, EvidenceMaker, MadeFile};
@@ -31,9 +33,10 @@ use muster_reports::ports::{
     InstallationFacts, Readiness, SnapshotInspector, TaskStore,
 };
 use muster_reports::schedule::time_zone;
-use muster_reports::search::{DocumentPage, DocumentSearch, FoundDocument, FoundPage};
+use muster_reports::search::{DocumentPage, DocumentSearch, FoundDocument, FoundPage, IndexFields};
 use muster_reports::service::{
-    Administration, Definitions, Download, Limits, Notifications, SavedSearches, Schedules,
+    Administration, Definitions, Download, Limits, Notifications, Reviews, SavedSearches, Schedules,
+    SodPolicies,
 };
 use muster_reports::snapshot::SnapshotManifest;
 use muster_reports::task::{AttemptEnd, PublishedFile, Task, TaskResult};
@@ -56,7 +59,7 @@ pub fn line_of(route: &RouteEntry, id: &str) -> String {
 
 /// As [`line_of`], the path alone.
 pub fn path_of(route: &RouteEntry, id: &str) -> String {
-    let ids = ["{taskResultId}", "{id}", "{other}"];
+    let ids = ["{taskResultId}", "{id}", "{other}", "{reportResultId}", "{fileName}"];
     let path = route.path.replace("{format}", "csv").replace("{index}", "identities");
     let path = path.replace("{date}", "2026-03-01").replace("{accessType}", "role");
     ids.iter().fold(path, |path, name| path.replace(name, id))
@@ -151,6 +154,8 @@ impl World {
             retention: store.clone(),
             refreshes: store.clone(),
             snapshots: store.clone(),
+            reviews: store.clone(),
+            policies: store.clone(),
             audit: store.clone(),
             queries: Arc::new(AnyQuery),
             documents: maker.clone(),
@@ -174,11 +179,20 @@ impl World {
             store: store.clone(),
             custom: Arc::new(AnyDefinition { store: store.clone(), catalogue: reports.catalogue.clone() }),
         };
+        let reviewed = Arc::new(Reviewed::default());
+        let reviews = Reviews {
+            reports: reports.clone(),
+            store: store.clone(),
+            populations: reviewed.clone(),
+            sheets: reviewed,
+        };
         let notifications = Notifications { reports: reports.clone(), store: store.clone() };
         let state = AppState::new(Wiring {
             reports: reports.clone(),
             schedules,
             saved_searches: Arc::new(saved_searches),
+            reviews: Arc::new(reviews),
+            sod_policies: Arc::new(SodPolicies { reports: reports.clone() }),
             definitions: Arc::new(definitions),
             notifications: Arc::new(notifications),
             administration: Arc::new(Administration {

@@ -95,8 +95,8 @@ Examples:
   muster mcp --env production
 
 An assistant starts it as a server of the kind `stdio`; docs/mcp.md shows how. Its tools list and run
-reports, show first rows, explain queries and verify evidence. They do what the client may do, and no more:
-give it a client of its own, with the level and the data scope that it needs.")]
+reports, show first rows, explain queries and verify evidence. They do what the client may do, and no
+more. Give it a client of its own, with the level and the data scope that it needs.")]
 pub struct McpArgs {
     /// How the service is reached
     #[command(flatten)]

@@ -8,6 +8,7 @@ use crate::data_dir::{self, DataDir};
 use crate::failure::{Context, Failure, Result};
 use crate::ids::SystemIds;
 use crate::output::{Output, count, json, print, say};
+use muster_client::wire::NewDefinitionDetails;
 use muster_engine::{Engine, EngineSettings};
 use muster_reports::arguments::{ArgumentKind, RawArguments, RawValue};
 use muster_reports::audit::AuditOperation;
@@ -22,8 +23,6 @@ use muster_runs::{ResultFiles, Trial, check_definition, run_once};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// The definition that a person begins with. `@ID@` stands for the id.
-const TEMPLATE: &str = include_str!("definition/template.toml");
 /// Memory that the plans of a check may use; they read nothing.
 const CHECK_MEMORY: usize = 256 << 20;
 
@@ -53,7 +52,7 @@ fn new(id: &str, to: Option<&Path>, force: bool) -> Result {
             to.display()
         )));
     }
-    std::fs::write(&to, TEMPLATE.replace("@ID@", id))
+    std::fs::write(&to, NewDefinitionDetails::template(id))
         .context(|| format!("{} cannot be written", to.display()))?;
     print(&format!(
         "{to}: a report of identities without a manager; change it, then `muster definition check {to}` and `muster \

@@ -13,6 +13,7 @@ use crate::api::Api;
 use crate::cli::Service;
 use crate::environments;
 use crate::failure::{Context, Failure, Result};
+use crate::output::say;
 use muster_reports::error::error_chain;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, Implementation, ListToolsResult,
@@ -22,6 +23,7 @@ use rmcp::service::RequestContext;
 use rmcp::transport::async_rw::AsyncRwTransport;
 use rmcp::{ErrorData, RoleServer, ServerHandler, serve_server};
 use serde_json::Value;
+use std::io::IsTerminal;
 
 /// What a program is told of the tools as a whole.
 const INSTRUCTIONS: &str = "\
@@ -39,6 +41,12 @@ const ANSWER_MOST: usize = 48 << 10;
 /// # Errors When no service is configured, or the standard streams break.
 pub async fn run(service: &Service) -> Result {
     let api = Api::of(environments::reached(service)?)?;
+    if std::io::stdin().is_terminal() {
+        say(
+            "Waiting for messages of the Model Context Protocol on standard input: an assistant starts this command \
+             (docs/mcp.md). Ctrl-D ends it.",
+        );
+    }
     let output = streams::output()?;
     let transport = AsyncRwTransport::<RoleServer, _, _>::new(streams::input(), output)
         .with_max_line_length(MESSAGE_MOST);

@@ -22,6 +22,18 @@ impl Audit {
         {
             return Some(("audit.kafka", error.to_string()));
         }
+        if self.kafka_password_file.is_some() {
+            let wrong = if self.kafka.0.is_empty() {
+                Some("set without audit.kafka: expected it only with properties of Kafka")
+            } else if self.kafka.0.contains_key(KAFKA_PASSWORD) {
+                Some("set beside the property sasl.password: expected one of the two")
+            } else {
+                None
+            };
+            if let Some(reason) = wrong {
+                return Some(("audit.kafka_password_file", reason.into()));
+            }
+        }
         // Names that Kafka takes.
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
         let topic = &self.kafka_topic;
@@ -41,6 +53,9 @@ impl Audit {
 /// Properties of librdkafka by their names; shown without what may be secret.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct KafkaProperties(pub BTreeMap<String, String>);
+
+/// The property with the password that Kafka asks for.
+pub const KAFKA_PASSWORD: &str = "sasl.password";
 
 /// Parts of the names of properties that hold secrets.
 const SECRET: [&str; 5] = ["password", "secret", "key.pem", "jaas", "oauthbearer.config"];

@@ -1,6 +1,6 @@
 //! What no single setting shows to be wrong.
 
-use super::{Mail, Notifications, Server, Settings, Worker};
+use super::{Mail, Notifications, Server, Settings, Telemetry, Worker};
 use muster_reports::schedule::time_zone;
 
 impl Settings {
@@ -16,6 +16,8 @@ impl Settings {
             ("server.request_timeout_ms", self.server.request_timeout_ms),
             ("server.write_timeout_ms", self.server.write_timeout_ms),
             ("server.connections_max", self.server.connections_max as u64),
+            ("telemetry.timeout_ms", self.telemetry.timeout_ms),
+            ("telemetry.interval_s", self.telemetry.interval_s),
             ("console.idle_s", self.console.idle_s),
             ("console.longest_s", self.console.longest_s),
             ("auth.token_lifetime_s", self.auth.token_lifetime_s),
@@ -94,15 +96,27 @@ impl Settings {
         if let Some(fault) = self.console_fault() {
             return Some(fault);
         }
-        if let Some(fault) =
-            self.audit.fault().or_else(|| self.notifications.fault()).or_else(|| self.mail.fault())
-        {
+        let faults =
+            [self.audit.fault(), self.notifications.fault(), self.mail.fault(), self.telemetry.fault()];
+        if let Some(fault) = faults.into_iter().flatten().next() {
             return Some(fault);
         }
         if self.data.shared.is_some() && self.store.url.is_none() {
             let reason =
                 "set without store.url: expected it only where processes share a PostgreSQL database";
             return Some(("data.shared", reason.into()));
+        }
+        if self.store.password_file.is_some() {
+            let wrong = match &self.store.url {
+                None => Some("set without store.url: expected it only with a PostgreSQL database"),
+                Some(url) if url.has_password() => {
+                    Some("set, and store.url has a password too: expected one of the two")
+                }
+                Some(_) => None,
+            };
+            if let Some(reason) = wrong {
+                return Some(("store.password_file", reason.into()));
+            }
         }
         // Longer ones could not be added to a time.
         for (key, seconds) in [
@@ -160,6 +174,38 @@ impl Notifications {
             let reason =
                 format!("{url:?}: expected https://host or https://host/path, without a user and a query");
             ("notifications.public_url", reason)
+        })
+    }
+}
+
+impl Telemetry {
+    /// What is wrong with it: the key and the reason.
+    fn fault(&self) -> Option<(&'static str, String)> {
+        let Some(url) = &self.endpoint else {
+            let reason =
+                "set without telemetry.endpoint: expected the address of the collector that gets the headers";
+            return self.headers_file.as_ref().map(|_| ("telemetry.headers_file", reason.into()));
+        };
+        let (is_tls, rest) = match (url.strip_prefix("https://"), url.strip_prefix("http://")) {
+            (Some(rest), _) => (true, rest),
+            (None, Some(rest)) => (false, rest),
+            (None, None) => (false, ""),
+        };
+        if rest.is_empty() || rest.starts_with('/') || rest.contains(['?', '#', '@', ' ']) {
+            let reason = format!(
+                "{url:?}: expected https://host:port or http://host:port, without a user and a query"
+            );
+            return Some(("telemetry.endpoint", reason));
+        }
+        let host = rest.split('/').next().unwrap_or_default();
+        let is_here = ["127.0.0.1", "localhost", "[::1]"]
+            .iter()
+            .any(|name| host.strip_prefix(name).is_some_and(|port| port.is_empty() || port.starts_with(':')));
+        (self.headers_file.is_some() && !is_tls && !is_here).then(|| {
+            let reason = format!(
+                "{url:?} has plain HTTP and telemetry.headers_file is set: expected https, or an address of this machine"
+            );
+            ("telemetry.endpoint", reason)
         })
     }
 }

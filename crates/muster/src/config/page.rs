@@ -50,6 +50,7 @@ fn type_words(key: &Key) -> &'static str {
         "u32" | "u64" | "usize" if key.name.ends_with("_s") => "seconds",
         "u32" | "u64" | "usize" | "Option<u32>" if key.name.ends_with("_days") => "days",
         "u32" | "u64" | "usize" | "Option<u16>" => "number",
+        "Option<Ratio>" => "number from 0 to 1",
         "bool" => "true or false",
         "ByteSize" => "bytes",
         "String" | "Option<String>" => "text",

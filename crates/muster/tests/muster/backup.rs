@@ -3,11 +3,10 @@
 use super::{command, fails, json, muster, path, people, succeeds};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
-use std::time::Duration;
+use std::process::Command;
 
 /// An installation with two snapshots.
-fn house() -> (tempfile::TempDir, PathBuf, String) {
+pub fn house() -> (tempfile::TempDir, PathBuf, String) {
     let dir = people();
     let data = dir.path().join("data");
     succeeds(&muster(&data, &["source", "add", &path(&dir, "people.toml")]));
@@ -113,31 +112,110 @@ fn files_below(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// A backup that is killed at any moment is whole or is none, and the next one is whole.
+/// Ends the command at the pass of a failpoint, which it must reach.
+pub fn crash_at(mut call: Command, at: &str) {
+    let ended = call.env("MUSTER_CRASH_AT", at).output().unwrap();
+    let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+    assert!(!ended.status.success() && said.contains(&format!("crashed at {at}")), "{at}: {said}");
+}
+
+/// The steps of a backup before its list has its name.
+pub const BEFORE_THE_LIST: [&str; 7] = [
+    "backup-database-copied:1",
+    "backup-file-drafted:1",
+    "backup-file-kept:1",
+    "backup-file-drafted:4",
+    "backup-file-kept:4",
+    "backup-files-kept:1",
+    "event-kept:1",
+];
+
+/// A backup that is killed at a step before its list is none, and one that has its list is whole.
 #[test]
 fn a_backup_that_is_killed_is_none() {
     let (_dir, data, backups) = house();
-    let mut whole = 0;
-    for step in 0..12 {
-        let mut taking = command(&data, &["backup", "take", &backups, "--keys"]);
-        let mut taking = taking.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        // Not to wait for anything: the moment is what varies.
-        std::thread::sleep(Duration::from_millis(step * 20));
-        taking.kill().unwrap();
-        taking.wait().unwrap();
-        let listed = muster(&data, &["backup", "list", &backups, "--output", "json"]);
-        if listed.status.success() {
-            let names: Value = serde_json::from_slice(&listed.stdout).unwrap();
-            for backup in names.as_array().unwrap().iter().skip(whole) {
-                let checked = verdict(&data, &[&backups, "--backup", backup["name"].as_str().unwrap()]);
-                assert_eq!(checked["verdict"], json!("ok"), "{checked}");
-            }
-            whole = names.as_array().unwrap().len();
-        }
+    let take = ["backup", "take", &backups, "--keys"];
+    let names = || {
+        let listed = json(&muster(&data, &["backup", "list", &backups, "--output", "json"]));
+        listed.as_array().unwrap().len()
+    };
+    for at in BEFORE_THE_LIST {
+        crash_at(command(&data, &take), at);
+        assert_eq!(names(), 0, "{at}");
+        let none = muster(&data, &["backup", "verify", &backups]);
+        assert!(fails(&none, 5).contains("has no complete backup"));
     }
-    succeeds(&muster(&data, &["backup", "take", &backups, "--keys"]));
+    crash_at(command(&data, &take), "backup-listed:1");
+    assert_eq!(names(), 1);
+    assert_eq!(verdict(&data, &[&backups])["verdict"], json!("ok"));
+    // What the killed ones left is used or removed.
+    let taken = json(&muster(&data, &[&take[..], &["--output", "json"]].concat()));
+    assert_eq!(taken["copiedFiles"], json!(1), "the database: {taken}");
     assert_eq!(verdict(&data, &[&backups])["verdict"], json!("ok"));
     succeeds(&muster(&data, &["audit", "verify"]));
+}
+
+/// A restore that is killed at any step leaves a folder that no command opens; after its last step, a whole installation.
+#[test]
+fn a_restore_that_is_killed_is_no_installation() {
+    let (dir, data, backups) = house();
+    succeeds(&muster(&data, &["backup", "take", &backups, "--keys"]));
+    let target = dir.path().join("target");
+    for at in [
+        "restore-begun:1",
+        "restore-file-copied:1",
+        "restore-file-copied:5",
+        "restore-database-copied:1",
+        "restore-database-named:1",
+        "event-inserted:1",
+        "event-kept:1",
+        "restore-recorded:1",
+    ] {
+        crash_at(command(&target, &["restore", &backups]), at);
+        for arguments in [
+            &["audit", "verify"][..],
+            &["serve", "--init"],
+            &["refresh"],
+            &["keys", "list"],
+            &["upgrade", "--check"],
+        ] {
+            let refused = fails(&muster(&target, arguments), 1);
+            assert!(refused.contains("has not ended: remove what it made"), "{at}: {refused}");
+        }
+        assert!(fails(&muster(&target, &["restore", &backups]), 1).contains("has files"), "{at}");
+        std::fs::remove_dir_all(&target).unwrap();
+    }
+    succeeds(&muster(&target, &["restore", &backups]));
+    succeeds(&muster(&target, &["audit", "verify"]));
+    let events = json(&muster(&target, &["audit", "list", "--output", "json"]));
+    let restored = events.as_array().unwrap().iter().filter(|event| event["operation"] == json!("restored"));
+    assert_eq!(restored.count(), 1);
+}
+
+/// A service over a restored state says so at each start, with the last event that it has, until somebody removes the mark.
+#[test]
+fn a_service_over_a_restored_state_says_so() {
+    let (dir, data, backups) = house();
+    succeeds(&muster(&data, &["backup", "take", &backups, "--keys"]));
+    let target = dir.path().join("target");
+    succeeds(&muster(&target, &["restore", &backups]));
+    let events = json(&muster(&target, &["audit", "list", "--output", "json"]));
+    let last = events.as_array().unwrap().last().unwrap()["number"].as_u64().unwrap();
+    // It says so before it takes the address, which is not one of this machine.
+    let start = || {
+        let mut serve = command(&target, &["serve", "--listen", "192.0.2.1:9"]);
+        let ended = serve.env("MUSTER__SERVER__BEHIND_PROXY", "true").env("NO_COLOR", "1").output().unwrap();
+        assert_eq!(ended.status.code(), Some(1));
+        String::from_utf8_lossy(&ended.stderr).into_owned()
+    };
+    let said = start();
+    assert!(
+        said.contains("was restored from a backup") && said.contains("which head did you note last?"),
+        "{said}"
+    );
+    assert!(said.contains(&format!("last_event={last}")), "{said}");
+    std::fs::remove_file(target.join("restored")).unwrap();
+    assert!(!start().contains("restored from a backup"));
 }
 
 /// Only the newest snapshot is kept, so each refresh takes away what the one before had.

@@ -31,7 +31,7 @@ pub(crate) fn number(value: f64) -> String {
 }
 
 /// Ticks from 0 on, at a distance of 1, 2 or 5 times a power of ten, the last at or above `most`; at most about
-/// `count` of them.
+/// `count` of them. Up to a whole number they are whole: there are no half accounts.
 pub(crate) fn ticks(most: f64, count: f64) -> Vec<f64> {
     if most <= 0.0 {
         return vec![0.0, 1.0];
@@ -40,6 +40,7 @@ pub(crate) fn ticks(most: f64, count: f64) -> Vec<f64> {
     let power = 10_f64.powf(rough.log10().floor());
     let step = [1.0, 2.0, 5.0, 10.0].into_iter().map(|factor| factor * power).find(|step| *step >= rough);
     let step = step.unwrap_or(10.0 * power);
+    let step = if most.fract() == 0.0 { step.max(1.0) } else { step };
     let mut ticks = vec![0.0];
     let mut index = 0.0;
     while ticks.last().is_some_and(|last| *last < most) {
@@ -68,5 +69,7 @@ mod tests {
         assert_eq!(ticks(7.0, 5.0), [0.0, 2.0, 4.0, 6.0, 8.0]);
         assert_eq!(ticks(100.0, 5.0), [0.0, 20.0, 40.0, 60.0, 80.0, 100.0]);
         assert_eq!(ticks(0.0, 5.0), [0.0, 1.0]);
+        assert_eq!(ticks(3.0, 6.0), [0.0, 1.0, 2.0, 3.0]);
+        assert_eq!(ticks(0.5, 5.0), [0.0, 0.1, 0.2, 0.30000000000000004, 0.4, 0.5]);
     }
 }

@@ -124,7 +124,7 @@ impl<W: Write> EvidenceWriter<W> {
     /// Writes the instructions, the manifests and the signature.
     ///
     /// # Errors
-    /// [`RenderError::MemberName`] when no [`COVER`] was added; [`RenderError::Sink`].
+    /// [`RenderError::MemberName`] when no [`COVER`] was added; [`RenderError::Unsigned`]; [`RenderError::Sink`].
     pub fn seal(mut self, info: &BagInfo, key: &SigningKey) -> Result<SealedEvidence<W>, RenderError> {
         if !self.payload.contains_key(&format!("{DATA}{COVER}")) {
             let reason = "the package would have none".to_owned();
@@ -137,7 +137,7 @@ impl<W: Write> EvidenceWriter<W> {
         self.tag(PUBLIC_KEY, key.public().to_pem().as_bytes())?;
         let tag_manifest = to_text(&self.tags);
         self.tag(TAG_MANIFEST, tag_manifest.as_bytes())?;
-        self.tag(SIGNATURE, &key.sign(tag_manifest.as_bytes()))?;
+        self.tag(SIGNATURE, &key.sign(tag_manifest.as_bytes())?)?;
         let tag_manifest_sha256 = Sha256::digest(tag_manifest).into();
         Ok(SealedEvidence { zip: self.zip, folder: self.folder, tag_manifest_sha256 })
     }

@@ -1,7 +1,11 @@
 //! Ed25519 keys: the private key, which signs, and the public key.
+//!
+//! The private key is in memory, or somewhere that signs for us and never tells it, such as a token.
 
+use std::error::Error;
 use std::fmt;
 
+use crate::RenderError;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use ed25519_dalek::{Signature, Signer as _, VerifyingKey};
@@ -28,7 +32,25 @@ pub enum KeyError {
 }
 
 /// A key that signs.
-pub struct SigningKey(ed25519_dalek::SigningKey);
+pub struct SigningKey {
+    secret: Secret,
+    public: PublicKey,
+}
+
+/// Where the private key is.
+enum Secret {
+    Here(Box<ed25519_dalek::SigningKey>),
+    Held(Box<dyn HeldKey>),
+}
+
+/// A private key that is held somewhere else, such as in a token: it signs and is never told.
+pub trait HeldKey: Send + Sync {
+    /// The signature of a message as RFC 8032 has it for Ed25519: 64 bytes.
+    ///
+    /// # Errors
+    /// When whoever holds the key does not sign.
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, Box<dyn Error + Send + Sync>>;
+}
 
 /// The public half of a [`SigningKey`].
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -38,17 +60,41 @@ impl SigningKey {
     /// The key with this secret: 32 bytes of good randomness, as RFC 8032 has them.
     #[must_use]
     pub fn from_secret(secret: &[u8; 32]) -> Self {
-        Self(ed25519_dalek::SigningKey::from_bytes(secret))
+        let key = ed25519_dalek::SigningKey::from_bytes(secret);
+        Self { public: PublicKey(key.verifying_key()), secret: Secret::Here(Box::new(key)) }
+    }
+
+    /// A key that is held elsewhere, with the 32 bytes of its public half.
+    ///
+    /// # Errors
+    /// [`KeyError::NotOnCurve`] if these bytes are not a public key.
+    pub fn held(public: &[u8; 32], key: Box<dyn HeldKey>) -> Result<Self, KeyError> {
+        let public = VerifyingKey::from_bytes(public).map_err(|_| KeyError::NotOnCurve)?;
+        Ok(Self { secret: Secret::Held(key), public: PublicKey(public) })
     }
 
     /// Its public half.
     #[must_use]
     pub fn public(&self) -> PublicKey {
-        PublicKey(self.0.verifying_key())
+        self.public
     }
 
-    pub(super) fn sign(&self, message: &[u8]) -> [u8; 64] {
-        self.0.sign(message).to_bytes()
+    /// Signs a message. What a held key answers is checked with the public key: a package with another signature would be
+    /// refused by everybody who verifies it.
+    pub(super) fn sign(&self, message: &[u8]) -> Result<[u8; 64], RenderError> {
+        let signature = match &self.secret {
+            Secret::Here(key) => return Ok(key.sign(message).to_bytes()),
+            Secret::Held(key) => key.sign(message).map_err(|source| RenderError::Unsigned { source })?,
+        };
+        let bytes = <[u8; 64]>::try_from(signature.as_slice()).map_err(|_| RenderError::Unsigned {
+            source: format!("the signature has {} bytes: expected 64", signature.len()).into(),
+        })?;
+        match self.public.verifies(message, &bytes) {
+            true => Ok(bytes),
+            false => Err(RenderError::Unsigned {
+                source: "the signature does not verify with the public key that was told".into(),
+            }),
+        }
     }
 }
 
@@ -113,12 +159,41 @@ mod tests {
             0x5b, 0x8a, 0x31, 0x9f, 0x35, 0xab, 0xa6, 0x24, 0xda, 0x8c, 0xf6, 0xed, 0x4f, 0xb8, 0xa6, 0xfb,
         ];
         let key = SigningKey::from_secret(&secret);
-        let signature = key.sign(&[0x72]);
+        let signature = key.sign(&[0x72]).unwrap();
         let expected = "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da\
                         085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00";
         assert_eq!(hex(signature), expected);
         assert!(key.public().verifies(&[0x72], &signature));
         assert!(!key.public().verifies(&[0x73], &signature));
+    }
+
+    /// What signs for us with a key of its own.
+    struct Elsewhere(Result<Vec<u8>, &'static str>);
+
+    impl HeldKey for Elsewhere {
+        fn sign(&self, _message: &[u8]) -> Result<Vec<u8>, Box<dyn Error + Send + Sync>> {
+            Ok(self.0.clone()?)
+        }
+    }
+
+    #[test]
+    fn what_a_held_key_answers_is_checked() {
+        let here = SigningKey::from_secret(&[7; 32]);
+        let public = here.public().0.to_bytes();
+        let signed = here.sign(b"text").unwrap();
+        let held = |answer| SigningKey::held(&public, Box::new(Elsewhere(answer))).unwrap();
+        assert_eq!(held(Ok(signed.to_vec())).sign(b"text").unwrap(), signed);
+        assert_eq!(held(Err("gone")).public(), here.public());
+        for (answer, reason) in [
+            (Ok(signed[..63].to_vec()), "the signature has 63 bytes: expected 64"),
+            (Ok(here.sign(b"texts").unwrap().to_vec()), "does not verify"),
+            (Err("the token is gone"), "the token is gone"),
+        ] {
+            let RenderError::Unsigned { source } = held(answer).sign(b"text").unwrap_err() else {
+                panic!("it is not signed")
+            };
+            assert!(source.to_string().contains(reason), "{source}");
+        }
     }
 
     #[test]

@@ -23,6 +23,8 @@ const WIDE_PAGES_MAX: f32 = 8.0;
 const ACROSS_PAGES: f32 = 1.05;
 /// In a table of fewer rows, every column is kept: its values may be alike by chance.
 const CONSTANT_ROWS_MIN: usize = 10;
+/// Room to write something by hand, in thousandths of the font size: some 23 mm.
+const WRITTEN: f32 = 9_000.0;
 /// A longer value is not said above the table.
 const CONSTANT_BYTES_MAX: usize = 120;
 
@@ -33,6 +35,8 @@ pub(super) struct Candidate {
     pub(super) kind: ColumnKind,
     /// The place of its text among those of a row.
     pub(super) place: usize,
+    /// Whether a reader fills it in by hand.
+    pub(super) is_filled_in: bool,
 }
 
 /// The rows that are held.
@@ -127,7 +131,7 @@ struct Trial {
 fn without_constants(candidates: &[Candidate], held: &Held<'_>) -> (Vec<Candidate>, Vec<String>) {
     let (mut kept, mut said) = (Vec::new(), Vec::new());
     for candidate in candidates {
-        match held.constant(candidate.place) {
+        match held.constant(candidate.place).filter(|_| !candidate.is_filled_in) {
             Some("") => said.push(format!("{}: empty", candidate.label)),
             Some(value) => said.push(format!("{}: {value}", candidate.label)),
             None => kept.push(candidate.clone()),
@@ -147,7 +151,8 @@ fn sample(setter: &mut Typesetter, column: &Candidate, held: &Held<'_>) -> Colum
         let text = printable(&text[..text.floor_char_boundary(MEASURED_BYTES)]).into_owned();
         let widths = setter.measure(&text, Weight::Regular);
         // Date and time stay on one line.
-        sample.cells.push(if column.kind.time { widths.whole() } else { widths });
+        let widths = if column.kind.time { widths.whole() } else { widths };
+        sample.cells.push(if column.is_filled_in { widths.or_room_for(WRITTEN) } else { widths });
     }
     sample
 }
@@ -185,10 +190,18 @@ mod tests {
     }
 
     fn arranged(rows: usize, is_all: bool) -> (TableForm, Vec<String>) {
+        arranged_with(rows, is_all, None)
+    }
+
+    fn arranged_with(rows: usize, is_all: bool, filled_in: Option<usize>) -> (TableForm, Vec<String>) {
         let texts = texts(rows);
         let held = Held { texts: &texts, per_row: 3, is_all };
-        let column =
-            |label: &str, place| Candidate { label: label.to_owned(), kind: ColumnKind::default(), place };
+        let column = |label: &str, place| Candidate {
+            label: label.to_owned(),
+            kind: ColumnKind::default(),
+            place,
+            is_filled_in: filled_in == Some(place),
+        };
         let columns = [column("Key", 0), column("Source", 1), column("Number", 2)];
         arrange(&mut Typesetter::new(FontSet::bundled()), &columns, None, &held, Paper::A4)
     }
@@ -206,6 +219,13 @@ mod tests {
             let (form, remarks) = arranged(rows, is_all);
             assert_eq!((places(&form), remarks.len()), (vec![0, 1, 2], 0));
         }
+    }
+
+    #[test]
+    fn a_column_that_is_filled_in_stays_and_has_room() {
+        let (form, remarks) = arranged_with(20, true, Some(1));
+        let column = form.columns.iter().find(|column| column.place == 1).expect("it is there");
+        assert!(remarks.is_empty() && column.width >= 65.0, "{remarks:?}, {} pt", column.width);
     }
 
     #[test]

@@ -306,8 +306,8 @@ mod tests {
     #[test]
     fn every_kind_draws_its_marks() {
         // One series: bars of 1 and 2 (0 has no length), and the blank paper under each of the three numbers. Lines of
-        // the grid at 0, 0.5, 1, 1.5 and 2.
-        assert_eq!(drawn(ChartKind::Bars, 3), (2 + 3, 5));
+        // the grid at 0, 1 and 2: accounts are counted in whole numbers.
+        assert_eq!(drawn(ChartKind::Bars, 3), (2 + 3, 3));
         // Both series: bars of 1 and 2, of 1, 2 and 3, three numbers, two in the legend; a grid at 0, 1, 2, 3, 4 and 5.
         assert_eq!(drawn(ChartKind::StackedBars, 3), (5 + 3 + 2, 6));
         // The same bars, over a grid of 0, 20, 40, 60, 80 and 100 %.

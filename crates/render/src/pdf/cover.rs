@@ -1,10 +1,14 @@
-//! The cover's pages: everything the cover says, in the order in which a reader asks.
+//! The pages of the cover and of the appendix: everything the cover says, in the order in which a reader asks.
+//!
+//! What is looked up rather than read is in the appendix, after the rows: a long query, long values of arguments, and the table
+//! of columns if the cover would have more than [`PAGES`] pages with it.
 
+mod appendix;
 mod verify;
 
 use std::io::Write;
 
-use muster_reports::cover::{Breakdown, Cover};
+use muster_reports::cover::{Breakdown, Cover, CoverColumn};
 
 use super::chart;
 use super::document::Document;
@@ -17,6 +21,9 @@ use crate::chart::numbers::{grouped, number};
 use crate::chart::{Chart, ChartKind};
 use crate::cover as facts;
 use crate::cover::{duration, minute, second};
+
+/// Pages of a cover that has the table of columns.
+const PAGES: usize = 2;
 
 /// Where the document shows a column of the files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,9 +52,18 @@ pub(super) fn write<W: Write>(
     reconciliation(&mut flow, cover)?;
     draw_charts(&mut flow, charts)?;
     files(&mut flow, cover)?;
-    columns(&mut flow, cover, places)?;
     verify::write(&mut flow, cover)?;
-    flow.finish()
+    let table = ColumnTable::of(cover, places);
+    let height = flow.grid_height(&table.fields(), &table.rows, 1.0) + HEADING;
+    let beyond = !flow.fits(height, PAGES);
+    match beyond {
+        true => {
+            flow.paragraph("The meaning of each column is in the appendix, at the end of this document.")?
+        }
+        false => table.write(&mut flow)?,
+    }
+    flow.finish()?;
+    appendix::write(document, cover, beyond.then_some(&table))
 }
 
 fn title<W: Write>(flow: &mut Flow<'_, W>, cover: &Cover) -> Result<(), PdfError> {
@@ -129,10 +145,16 @@ fn warnings<W: Write>(flow: &mut Flow<'_, W>, cover: &Cover) -> Result<(), PdfEr
 fn request<W: Write>(flow: &mut Flow<'_, W>, cover: &Cover) -> Result<(), PdfError> {
     flow.heading("Request", 60.0)?;
     let mut pairs = facts::request(cover);
-    pairs.extend(facts::arguments(cover));
+    pairs.extend(facts::arguments(cover).into_iter().map(|(name, value)| {
+        let value = if appendix::is_long(&value) { appendix::IN_APPENDIX.to_owned() } else { value };
+        (name, value)
+    }));
     flow.pairs(&pairs)?;
     flow.subheading("Effective query", 24.0)?;
-    flow.paragraph(&cover.effective_query)
+    match appendix::is_long(&cover.effective_query) {
+        true => flow.paragraph("It is in the appendix, at the end of this document."),
+        false => flow.paragraph(&cover.effective_query),
+    }
 }
 
 fn data<W: Write>(flow: &mut Flow<'_, W>, cover: &Cover) -> Result<(), PdfError> {
@@ -370,25 +392,18 @@ fn files<W: Write>(flow: &mut Flow<'_, W>, cover: &Cover) -> Result<(), PdfError
     Ok(())
 }
 
+/// Room for a heading.
+const HEADING: f32 = 50.0;
+
 /// Every column of the files, and where this document has it.
-fn columns<W: Write>(
-    flow: &mut Flow<'_, W>,
-    cover: &Cover,
-    places: &[(String, ColumnPlace)],
-) -> Result<(), PdfError> {
-    flow.heading("Columns", 50.0)?;
-    let fields = [
-        left("Label", 1.4),
-        left("Name", 1.3),
-        left("Meaning", 3.6),
-        left("Origin", 1.0),
-        left("In this document", 1.1),
-    ];
-    let absent = if has_csv(cover) { "only in the CSV file" } else { "not shown" };
-    let rows: Vec<Vec<String>> = cover
-        .columns
-        .iter()
-        .map(|column| {
+struct ColumnTable {
+    rows: Vec<Vec<String>>,
+}
+
+impl ColumnTable {
+    fn of(cover: &Cover, places: &[(String, ColumnPlace)]) -> Self {
+        let absent = if has_csv(cover) { "only in the CSV file" } else { "not shown" };
+        let row = |column: &CoverColumn| {
             let place = match place_of(places, &column.name) {
                 Some(ColumnPlace::Table) => "column",
                 Some(ColumnPlace::Heading) => "above its rows",
@@ -397,9 +412,24 @@ fn columns<W: Write>(
             };
             let texts = [&column.label, &column.name, &column.meaning, &column.origin];
             texts.into_iter().cloned().chain([place.to_owned()]).collect()
-        })
-        .collect();
-    flow.grid(&fields, &rows, 1.0)
+        };
+        Self { rows: cover.columns.iter().map(row).collect() }
+    }
+
+    fn fields(&self) -> [Field<'static>; 5] {
+        [
+            left("Label", 1.4),
+            left("Name", 1.3),
+            left("Meaning", 3.6),
+            left("Origin", 1.0),
+            left("In this document", 1.1),
+        ]
+    }
+
+    fn write<W: Write>(&self, flow: &mut Flow<'_, W>) -> Result<(), PdfError> {
+        flow.heading("Columns", HEADING)?;
+        flow.grid(&self.fields(), &self.rows, 1.0)
+    }
 }
 
 fn pair(name: &str, value: &str) -> (String, String) {

@@ -1,7 +1,7 @@
 //! The document around the pages: page tree, structure tree, resources, metadata.
 //!
-//! Pages are written when they are full. The cover's pages are written last and shown first: the page tree decides the
-//! order of pages, not the file.
+//! Pages are written when they are full. The pages of the cover and of the appendix are written after those of the table. The
+//! cover is shown first and the appendix last: the page tree decides the order of pages, not the file.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -48,11 +48,12 @@ struct PageRecord {
     marks: u32,
 }
 
-/// Which of the two sequences of pages a page belongs to.
+/// Which of the three sequences of pages a page belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Part {
     Cover,
     Table,
+    Appendix,
 }
 
 impl Part {
@@ -61,6 +62,7 @@ impl Part {
         match self {
             Self::Cover => "CoverTotal",
             Self::Table => "TableTotal",
+            Self::Appendix => "AppendixTotal",
         }
     }
 }
@@ -91,6 +93,7 @@ pub(super) struct Document<W: Write> {
     begun: Vec<(usize, usize)>,
     cover: Pages,
     table: Pages,
+    appendix: Pages,
     size: (f32, f32),
     root: Ref,
     resources: Ref,
@@ -100,7 +103,8 @@ pub(super) struct Document<W: Write> {
     forms: Vec<(&'static str, Ref)>,
 }
 
-/// The place of the element that holds the whole cover, and of that which holds the table.
+/// The place of the element that holds everything, of that which holds the whole cover, and of that which holds the table.
+pub(super) const DOCUMENT: usize = 0;
 pub(super) const COVER: usize = 1;
 pub(super) const TABLE: usize = 2;
 
@@ -118,6 +122,7 @@ impl<W: Write> Document<W> {
             begun: Vec::new(),
             cover: Pages::default(),
             table: Pages::default(),
+            appendix: Pages::default(),
             root,
             resources,
             tree_root,
@@ -195,7 +200,13 @@ impl<W: Write> Document<W> {
         match part {
             Part::Cover => self.cover.records.len(),
             Part::Table => self.table.records.len(),
+            Part::Appendix => self.appendix.records.len(),
         }
+    }
+
+    /// The pages of all parts.
+    pub(super) fn all_pages(&self) -> usize {
+        [Part::Cover, Part::Table, Part::Appendix].into_iter().map(|part| self.pages(part)).sum()
     }
 
     /// The next page of a part will have a bookmark.
@@ -239,10 +250,11 @@ impl<W: Write> Document<W> {
 
     /// Sets numbers aside for the next page of a part, whose elements are so many.
     pub(super) fn begin_page(&mut self, part: Part, elements: usize) -> Result<PageNumbers, PdfError> {
-        let key = self.cover.records.len() + self.table.records.len();
+        let key = self.all_pages();
         let pages = match part {
             Part::Cover => &mut self.cover,
             Part::Table => &mut self.table,
+            Part::Appendix => &mut self.appendix,
         };
         if pages.records.len().is_multiple_of(FAN) {
             pages.nodes.push(self.objects.allocate());
@@ -254,7 +266,7 @@ impl<W: Write> Document<W> {
         if self.objects.allocated() > OBJECTS_MAX {
             return Err(PdfError::TooManyObjects { max: OBJECTS_MAX });
         }
-        // The parent tree is in the order of its keys: `key` counts both parts, in the order of writing.
+        // The parent tree is in the order of its keys: `key` counts all parts, in the order of writing.
         pages.records.push(PageRecord { page: number(first), marks: number(first) + 1 });
         Ok(PageNumbers { key, node, resources: self.resources, content, first, elements, packed })
     }
@@ -294,6 +306,10 @@ impl<W: Write> Document<W> {
     pub(super) fn finish(mut self, cover: &muster_reports::cover::Cover) -> Result<Finished, PdfError> {
         self.total(Part::Cover)?;
         self.total(Part::Table)?;
+        let has_appendix = self.pages(Part::Appendix) > 0;
+        if has_appendix {
+            self.total(Part::Appendix)?;
+        }
         self.write_page_tree()?;
         self.write_structure()?;
         let fonts = write_fonts(&mut self.objects, &self.setter.faces.loaded)?;
@@ -311,11 +327,16 @@ impl<W: Write> Document<W> {
             }
         })?;
         let outline = self.write_outline()?;
-        let [profile, metadata, catalog, info, cover_label, table_label] =
-            [(); 6].map(|()| self.objects.allocate());
+        let [profile, metadata, catalog, info, cover_label, table_label, appendix_label] =
+            [(); 7].map(|()| self.objects.allocate());
         self.objects.object(|chunk| {
             let mut label = chunk.indirect(cover_label).start::<pdf_writer::writers::PageLabel<'_>>();
             label.prefix(TextStr("Cover ")).style(NumberingStyle::Arabic);
+        })?;
+        // It is there in each document, so that no object is missing from the table of objects.
+        self.objects.object(|chunk| {
+            let mut label = chunk.indirect(appendix_label).start::<pdf_writer::writers::PageLabel<'_>>();
+            label.prefix(TextStr("Appendix ")).style(NumberingStyle::Arabic);
         })?;
         self.objects.object(|chunk| {
             let mut label = chunk.indirect(table_label).start::<pdf_writer::writers::PageLabel<'_>>();
@@ -329,6 +350,7 @@ impl<W: Write> Document<W> {
             chunk.metadata(metadata, packet.as_bytes());
         })?;
         let cover_pages = to_i32(self.cover.records.len());
+        let before_appendix = to_i32(self.cover.records.len() + self.table.records.len());
         let (root, tree_root, settings) = (self.root, self.tree_root, &self.settings);
         self.objects.object(|chunk| {
             let mut dict = chunk.indirect(catalog).start::<pdf_writer::writers::Catalog<'_>>();
@@ -344,7 +366,12 @@ impl<W: Write> Document<W> {
             if cover_pages > 0 {
                 numbers.insert(0, cover_label);
             }
-            numbers.insert(cover_pages, table_label);
+            if before_appendix > cover_pages {
+                numbers.insert(cover_pages, table_label);
+            }
+            if has_appendix {
+                numbers.insert(before_appendix, appendix_label);
+            }
             numbers.finish();
             labels.finish();
             let mut intents = dict.output_intents();
@@ -378,7 +405,7 @@ impl<W: Write> Document<W> {
     fn write_page_tree(&mut self) -> Result<(), PdfError> {
         let root = self.root;
         let mut all = Vec::new();
-        for pages in [&self.cover, &self.table] {
+        for pages in [&self.cover, &self.table, &self.appendix] {
             for (node, records) in pages.nodes.iter().zip(pages.records.chunks(FAN)) {
                 all.push(*node);
                 self.objects.object(|chunk| {
@@ -388,7 +415,7 @@ impl<W: Write> Document<W> {
                 })?;
             }
         }
-        let count = to_i32(self.cover.records.len() + self.table.records.len());
+        let count = to_i32(self.all_pages());
         self.objects.object(|chunk| {
             chunk.pages(root).count(count).kids(all);
         })?;
@@ -407,9 +434,9 @@ impl<W: Write> Document<W> {
                 dict.insert(Name(b"K")).array().items(open.kids.iter().copied());
             })?;
         }
-        // Keys were given out in the order of writing: the table's pages first, then the cover's.
-        let marks: Vec<u32> =
-            self.table.records.iter().chain(&self.cover.records).map(|record| record.marks).collect();
+        // Keys were given out in the order of writing: the table's pages first, then those of the cover and the appendix.
+        let pages = self.table.records.iter().chain(&self.cover.records).chain(&self.appendix.records);
+        let marks: Vec<u32> = pages.map(|record| record.marks).collect();
         let mut leaves = Vec::new();
         for (leaf, marks) in marks.chunks(FAN).enumerate() {
             let id = self.objects.allocate();
@@ -435,12 +462,16 @@ impl<W: Write> Document<W> {
         Ok(())
     }
 
-    /// The bookmarks: those of the cover, then those of the table.
+    /// The bookmarks: those of the cover, then those of the table, then those of the appendix.
     fn write_outline(&mut self) -> Result<Option<Ref>, PdfError> {
         if self.bookmarks.is_empty() {
             return Ok(None);
         }
-        self.bookmarks.sort_by_key(|bookmark| bookmark.part != Part::Cover);
+        self.bookmarks.sort_by_key(|bookmark| match bookmark.part {
+            Part::Cover => 0,
+            Part::Table => 1,
+            Part::Appendix => 2,
+        });
         let root = self.objects.allocate();
         let first = number(self.objects.allocate_many(to_u32(self.bookmarks.len())));
         let of = |place: usize| reference(first + to_u32(place));

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use super::canvas::Canvas;
 use super::chart;
-use super::document::{COVER, Document, Part};
+use super::document::{COVER, DOCUMENT, Document, Part};
 use super::error::PdfError;
 use super::faces::Weight;
 use super::furniture::furniture;
@@ -51,6 +51,9 @@ pub(super) struct Flow<'d, W: Write> {
     pub(super) sheet: Sheet,
     pub(super) y: f32,
     page: usize,
+    part: Part,
+    /// The element that holds the part.
+    root: usize,
     /// Bookmarks of this page.
     titles: Vec<String>,
     /// The column that is being filled: its left side and its width.
@@ -59,11 +62,27 @@ pub(super) struct Flow<'d, W: Write> {
 }
 
 impl<'d, W: Write> Flow<'d, W> {
+    /// The pages of the cover.
     pub(super) fn new(document: &'d mut Document<W>) -> Self {
+        Self::of(document, Part::Cover, COVER)
+    }
+
+    /// The pages of the appendix, in an element of their own.
+    pub(super) fn appendix(document: &'d mut Document<W>) -> Self {
+        let root = document.open("Part", Some(DOCUMENT));
+        Self::of(document, Part::Appendix, root)
+    }
+
+    fn of(document: &'d mut Document<W>, part: Part, root: usize) -> Self {
         let (width, height) = document.size();
         let sheet = Sheet::new(height);
         let room = width - 2.0 * MARGIN;
-        Self { document, sheet, y: TOP, page: 1, titles: Vec::new(), left: MARGIN, room }
+        Self { document, sheet, y: TOP, page: 1, part, root, titles: Vec::new(), left: MARGIN, room }
+    }
+
+    /// Whether so much has room without another page than the first `most`.
+    pub(super) fn fits(&self, height: f32, most: usize) -> bool {
+        self.page < most || (self.page == most && self.y + height <= self.bottom())
     }
 
     /// What follows goes into the first or second half of the width, or (`None`) takes all of it again.
@@ -100,10 +119,10 @@ impl<'d, W: Write> Flow<'d, W> {
     fn end_page(&mut self) -> Result<(), PdfError> {
         let size = self.document.size();
         let Document { setter, settings, .. } = &mut *self.document;
-        furniture(setter, settings, &mut self.sheet, size, Part::Cover, self.page);
-        let page = self.document.finish_page(Part::Cover, &self.sheet)?;
+        furniture(setter, settings, &mut self.sheet, size, self.part, self.page);
+        let page = self.document.finish_page(self.part, &self.sheet)?;
         for title in self.titles.drain(..) {
-            self.document.bookmark(&title, Part::Cover, page);
+            self.document.bookmark(&title, self.part, page);
         }
         self.page += 1;
         self.sheet = Sheet::new(self.document.size().1);
@@ -158,7 +177,7 @@ impl<'d, W: Write> Flow<'d, W> {
             let room = ((self.bottom() - self.y) / (size * LEADING)).floor().max(1.0);
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "some tens of lines")]
             let (now, later) = rest.split_at(rest.len().min(room as usize));
-            let element = self.sheet.element(role.clone(), Parent::Open(COVER));
+            let element = self.sheet.element(role.clone(), Parent::Open(self.root));
             self.sheet.begin(element);
             let baseline = self.y + size * ASCENT;
             let setter = &mut self.document.setter;
@@ -189,7 +208,7 @@ impl<'d, W: Write> Flow<'d, W> {
         self.sheet.rectangle(MARGIN, self.y, width + 16.0, height, WARNING);
         self.sheet.rectangle(MARGIN, self.y, 3.0, height, WARNING_EDGE);
         self.sheet.end();
-        let element = self.sheet.element(Role::P, Parent::Open(COVER));
+        let element = self.sheet.element(Role::P, Parent::Open(self.root));
         self.sheet.begin(element);
         let (left, baseline) = (MARGIN + 10.0, self.y + 4.0 + BODY * ASCENT);
         let setter = &mut self.document.setter;
@@ -216,7 +235,7 @@ impl<'d, W: Write> Flow<'d, W> {
         const GAP: f32 = 8.0;
         self.need(HEIGHT)?;
         let width = (self.room + GAP) / count(figures) - GAP;
-        let table = self.document.open_on(&self.sheet, "Table", COVER);
+        let table = self.document.open_on(&self.sheet, "Table", self.root);
         let head = self.sheet.element(Role::THead, Parent::Open(table));
         let head = self.sheet.element(Role::Row, Parent::Here(head));
         let body = self.sheet.element(Role::TBody, Parent::Open(table));
@@ -250,7 +269,7 @@ impl<'d, W: Write> Flow<'d, W> {
         const NAME: f32 = 120.0;
         const GAP: f32 = 20.0;
         let half = (self.room - GAP) / 2.0;
-        let table = self.document.open_on(&self.sheet, "Table", COVER);
+        let table = self.document.open_on(&self.sheet, "Table", self.root);
         let mut body = None;
         let leading = BODY * LEADING;
         for row in pairs.chunks(2) {
@@ -321,7 +340,7 @@ impl<'d, W: Write> Flow<'d, W> {
         let widths: Vec<f32> = fields.iter().map(|field| full * field.share / total).collect();
         let labels: Vec<String> = fields.iter().map(|field| field.label.to_owned()).collect();
         let head = self.set_row(&labels, &widths, Weight::Bold);
-        let table = self.document.open_on(&self.sheet, "Table", COVER);
+        let table = self.document.open_on(&self.sheet, "Table", self.root);
         self.need(2.0 * height_of(&head))?;
         self.draw_row(&head, fields, &widths, Parent::Open(table), Some(true));
         let mut body = self.sheet.element(Role::TBody, Parent::Open(table));
@@ -431,7 +450,7 @@ impl<'d, W: Write> Flow<'d, W> {
         self.need(height)?;
         let bounds = [self.left, self.y, self.left + width, self.y + height];
         let role = Role::Figure { alternative: chart.description.clone(), bounds };
-        let figure = self.sheet.element(role, Parent::Open(COVER));
+        let figure = self.sheet.element(role, Parent::Open(self.root));
         self.sheet.begin(figure);
         let mut canvas =
             Canvas::new(&mut self.sheet, &mut self.document.setter, (self.left, self.y), (width, height));

@@ -21,6 +21,7 @@ pub(super) fn furniture(
     let counted = match part {
         Part::Cover => format!("Cover page {page} of "),
         Part::Table => format!("Page {page} of "),
+        Part::Appendix => format!("Appendix page {page} of "),
     };
     let title = printable(&settings.title);
     let subtitle = printable(&settings.subtitle);
@@ -37,7 +38,7 @@ pub(super) fn furniture(
         sheet.text(setter, text, line, SMALL, (x, y), colour);
         advance(&line.glyphs) * SMALL / 1000.0
     };
-    if part == Part::Table || page > 1 {
+    if part != Part::Cover || page > 1 {
         put(sheet, &title, Weight::Bold, false, HEADER_BASELINE);
         put(sheet, &subtitle, Weight::Regular, true, HEADER_BASELINE);
     }

@@ -49,9 +49,10 @@ impl GroupForm {
         let Density { size, leading, above } = density;
         let side = CELL_SIDE * size;
         let mut shown = self.columns.iter().filter(|(_, place)| !text(*place).is_empty());
-        let title = shown.next().map_or("(no name)", |(_, place)| text(*place));
+        let empty = || self.columns.first().map_or_else(String::new, |(label, _)| format!("{label}: empty"));
+        let title = shown.next().map_or_else(empty, |(_, place)| text(*place).to_owned());
         let rest: Vec<String> = shown.map(|(label, place)| format!("{label}: {}", text(*place))).collect();
-        let (title, rest) = (printable(title).into_owned(), printable(&rest.join(" \u{b7} ")).into_owned());
+        let (title, rest) = (printable(&title).into_owned(), printable(&rest.join(" \u{b7} ")).into_owned());
         let room = |points: f32| points / size * 1000.0;
         let mut titles = setter.set(&title, Weight::Bold, room(width * TITLE_PART - side));
         titles.truncate(LINES_MAX);

@@ -17,6 +17,13 @@ impl TextWidths {
         self.words.iter().copied().fold(0.0, f32::max)
     }
 
+    /// As wide as this, if it is less.
+    pub(super) fn or_room_for(mut self, width: f32) -> Self {
+        self.line = self.line.max(width);
+        self.words.push(width);
+        self
+    }
+
     /// The widths of a text that is never divided.
     pub(super) fn whole(self) -> Self {
         Self { words: vec![self.line], piece: self.line, ..self }

@@ -16,6 +16,8 @@ const NUMBERS: &str = "Chart numbers";
 const ABOUT: &str = "About";
 /// Most characters of a cell, some of which count twice.
 const CELL_CHARS: usize = 16_000;
+/// Most characters of a text on one row, where it may have several.
+const ON_ONE_ROW: usize = 1_000;
 /// The height of a line of text, in points, and most lines of a row: a row is at most 409 points high.
 const LINE: u32 = 15;
 const LINES_MAX: u32 = 27;
@@ -152,7 +154,7 @@ impl About<'_> {
         Ok(page.sheet)
     }
 
-    /// Arguments, query, sources, digests and columns.
+    /// Arguments, sources, digests, columns and the query.
     fn about(&self) -> Result<Worksheet, XlsxError> {
         let styles = Styles::new();
         let mut page = Page::new(ABOUT, &styles)?;
@@ -167,11 +169,14 @@ impl About<'_> {
         if arguments.is_empty() {
             page.text("There are none.")?;
         }
-        for (name, value) in arguments {
+        let (long, short): (Vec<_>, Vec<_>) =
+            arguments.into_iter().partition(|(_, value)| value.chars().nth(ON_ONE_ROW).is_some());
+        for (name, value) in short {
             page.pair(&name, &value)?;
         }
-        page.heading("Effective query")?;
-        page.text(&cover.effective_query)?;
+        for (name, _) in &long {
+            page.pair(name, "at the end of this sheet")?;
+        }
         page.heading("Snapshot")?;
         page.pair("Snapshot", &cover.snapshot.id)?;
         page.pair("Published", &second(cover.snapshot.created))?;
@@ -206,6 +211,13 @@ impl About<'_> {
         }
         page.heading("How to verify")?;
         page.text(&cover.how_to_verify)?;
+        // Last, because they are long: nothing is below them.
+        page.heading("Effective query")?;
+        page.whole(&cover.effective_query)?;
+        for (name, value) in &long {
+            page.heading(name)?;
+            page.whole(value)?;
+        }
         Ok(page.sheet)
     }
 }
@@ -258,6 +270,17 @@ impl<'s> Page<'s> {
     fn text(&mut self, text: &str) -> Result<(), XlsxError> {
         self.sheet.merge_range(self.row, 0, self.row, 2, &fit(text), &self.styles.text)?;
         self.end_row(lines(text, self.widths.iter().take(3).sum()))
+    }
+
+    /// A text of any length, of which nothing is cut: each line on a row of its own, and a long line on several.
+    fn whole(&mut self, text: &str) -> Result<(), XlsxError> {
+        for line in text.lines() {
+            let characters: Vec<char> = line.chars().collect();
+            for part in characters.chunks(ON_ONE_ROW) {
+                self.text(&part.iter().collect::<String>())?;
+            }
+        }
+        Ok(())
     }
 
     /// Ends a row of so many lines. Not every program makes a row as high as its text.

@@ -8,7 +8,8 @@ use std::fs::File;
 use std::io::{Cursor, Read, Seek, Write};
 
 use rust_xlsxwriter::{
-    DocProperties, ExcelDateTime, Format, Table, TableColumn, TableStyle, Workbook, Worksheet, XlsxError,
+    DataValidation, DocProperties, ExcelDateTime, Format, Table, TableColumn, TableStyle, Workbook,
+    Worksheet, XlsxError,
 };
 
 use crate::container::Container;
@@ -76,6 +77,8 @@ pub(super) struct Package<'a> {
     pub(super) styles: Styles,
     /// The headers of the columns, no two of them alike.
     pub(super) headers: Vec<String>,
+    /// A column, counted from 0, and the texts that its cells may have.
+    pub(super) choices: Option<(usize, &'static [&'static str])>,
     /// What the sheets around the rows show; without it, there are none.
     pub(super) about: Option<About<'a>>,
 }
@@ -170,6 +173,12 @@ impl Package<'_> {
                 number_styles(&mut sheet)?;
                 sheet.write_number(finished.last.unwrap_or(0), last_column, 0)?;
                 sheet.add_table(0, 0, 1, last_column, &self.table(number))?;
+            }
+            if let Some((column, texts)) = self.choices
+                && let Ok(column) = u16::try_from(column)
+            {
+                let offered = DataValidation::new().allow_list_strings(texts)?;
+                sheet.add_data_validation(1, column, finished.count.max(2) - 1, column, &offered)?;
             }
             for (width, place) in finished.widths.iter().zip(0_u16..) {
                 // At most sixty.

@@ -36,6 +36,8 @@ pub enum ArgumentKind {
     /// The snapshot with which a period begins: its id, a day or a time. A start puts the id in place of the others
     /// ([`crate::series`]).
     Snapshot,
+    /// The id of a closed access review ([`crate::review`]), whose items the report reads.
+    Review,
     /// Any text that is not blank.
     Text,
     /// The id of a source of the snapshot.
@@ -76,6 +78,7 @@ impl ArgumentKind {
             Self::Integer { .. } => "integer",
             Self::Date => "date",
             Self::Snapshot => "snapshot",
+            Self::Review => "review",
             Self::Text => "text",
             Self::SourceId => "source_id",
             Self::AuthoritativeSourceId => "authoritative_source_id",
@@ -101,6 +104,7 @@ impl ArgumentKind {
                 "the id of a snapshot, a day such as 2026-03-31, or a time such as 2026-03-31T12:00:00Z"
                     .into()
             }
+            Self::Review => "the id of a closed access review, as a text".into(),
             Self::Text => "a text".into(),
             Self::SourceId => "the id of a source, as a text".into(),
             Self::AuthoritativeSourceId => "the id of an authoritative source, as a text".into(),

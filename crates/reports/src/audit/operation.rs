@@ -47,6 +47,10 @@ pub enum AuditOperation {
     BackupTaken,
     /// The service goes on from a backup: what was recorded after it is lost.
     Restored,
+    /// An access review was created or closed.
+    ReviewChanged,
+    /// Items of an access review were decided.
+    ReviewDecided,
 }
 
 /// How the published service's events name an act (EventDocument in
@@ -67,7 +71,7 @@ pub struct PublishedOperation {
 
 impl AuditOperation {
     /// All of them.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 23] = [
         Self::Start,
         Self::ReadResult,
         Self::Download,
@@ -89,6 +93,8 @@ impl AuditOperation {
         Self::Resealed,
         Self::BackupTaken,
         Self::Restored,
+        Self::ReviewChanged,
+        Self::ReviewDecided,
     ];
 
     /// The name that is kept and hashed; it never changes.
@@ -115,6 +121,8 @@ impl AuditOperation {
             Self::Resealed => "trail_resealed",
             Self::BackupTaken => "backup_taken",
             Self::Restored => "restored",
+            Self::ReviewChanged => "review_changed",
+            Self::ReviewDecided => "review_decided",
         }
     }
 
@@ -199,6 +207,20 @@ impl AuditOperation {
             Self::Restored => {
                 ("BACKUP_RESTORE_PASSED", "Restore Backup Passed", "RESTORE", "SYSTEM_CONFIG", "PASSED")
             }
+            Self::ReviewChanged => (
+                "CERTIFICATION_CAMPAIGN_UPDATE_PASSED",
+                "Update Certification Campaign Passed",
+                "UPDATE",
+                "CERTIFICATION",
+                "PASSED",
+            ),
+            Self::ReviewDecided => (
+                "CERTIFICATION_DECIDE_PASSED",
+                "Decide Certification Passed",
+                "DECIDE",
+                "CERTIFICATION",
+                "PASSED",
+            ),
         };
         PublishedOperation { action, name, operation, kind, status }
     }

@@ -136,12 +136,17 @@ fn rights_are_the_published_ones() {
                 | Operation::ExplainLink => {
                     matches!(scope, Scope::All | Scope::SearchRead)
                 }
-                Operation::ReadResult | Operation::Download | Operation::ReadSchedules => {
+                Operation::ReadResult
+                | Operation::Download
+                | Operation::ReadSchedules
+                | Operation::ReadReviews => {
                     matches!(scope, Scope::All | Scope::ReportManage | Scope::ReportRead)
                 }
                 Operation::Start
                 | Operation::Cancel
                 | Operation::ManageSchedules
+                | Operation::ManageReviews
+                | Operation::DecideReviews
                 | Operation::ManageDefinitions => {
                     matches!(scope, Scope::All | Scope::ReportManage)
                 }
@@ -159,6 +164,14 @@ fn rights_are_the_published_ones() {
                 Operation::ReadScheduledSearches | Operation::ManageScheduledSearches => {
                     matches!(scope, Scope::All | Scope::ScheduledSearchManage)
                 }
+                Operation::ReadSodPolicies => {
+                    matches!(scope, Scope::All | Scope::SodPolicyRead | Scope::SodPolicyManage)
+                }
+                Operation::ManageSodPolicies => matches!(scope, Scope::All | Scope::SodPolicyManage),
+                Operation::ReadSodViolations => {
+                    matches!(scope, Scope::All | Scope::SodViolationRead | Scope::SodViolationManage)
+                }
+                Operation::RunSodViolations => matches!(scope, Scope::All | Scope::SodViolationManage),
                 Operation::ReadCaller => true,
             };
             let users_only = matches!(
@@ -170,7 +183,12 @@ fn rights_are_the_published_ones() {
                     | Operation::ExecuteSavedSearch
                     | Operation::ReadScheduledSearches
                     | Operation::ManageScheduledSearches
+                    | Operation::ReadSodPolicies
+                    | Operation::ManageSodPolicies
                     | Operation::ManageDefinitions
+                    | Operation::ManageReviews
+                    | Operation::ReadReviews
+                    | Operation::DecideReviews
                     | Operation::PinSnapshot
                     | Operation::ReadAdministration
             );
@@ -191,13 +209,22 @@ fn rights_are_the_published_ones() {
                     | Operation::ManageSavedSearches
                     | Operation::ReadScheduledSearches
                     | Operation::CountSearch
+                    | Operation::ReadReviews
+                    | Operation::DecideReviews
                     | Operation::ReadCaller => true,
                     Operation::ReadTasks | Operation::ReadHistory | Operation::CompareSnapshots => {
-                        level != UserLevel::User
+                        !matches!(level, UserLevel::User | UserLevel::SodPolicyAdmin)
+                    }
+                    Operation::ReadSodPolicies | Operation::ManageSodPolicies => {
+                        matches!(level, UserLevel::OrgAdmin | UserLevel::SodPolicyAdmin)
+                    }
+                    Operation::ReadSodViolations | Operation::RunSodViolations => {
+                        !matches!(level, UserLevel::Helpdesk | UserLevel::User)
                     }
                     Operation::ManageDefinitions => {
                         matches!(level, UserLevel::OrgAdmin | UserLevel::ReportAdmin)
                     }
+                    Operation::ManageReviews => matches!(level, UserLevel::OrgAdmin | UserLevel::CertAdmin),
                     Operation::PinSnapshot | Operation::ReadAdministration => level == UserLevel::OrgAdmin,
                     Operation::ListAccess => {
                         matches!(level, UserLevel::OrgAdmin | UserLevel::Helpdesk | UserLevel::ReportAdmin)
@@ -210,7 +237,7 @@ fn rights_are_the_published_ones() {
                     | Operation::ExecuteSavedSearch
                     | Operation::ExplainLink
                     | Operation::ManageScheduledSearches => {
-                        !matches!(level, UserLevel::Helpdesk | UserLevel::User)
+                        !matches!(level, UserLevel::Helpdesk | UserLevel::User | UserLevel::SodPolicyAdmin)
                     }
                 };
                 assert_eq!(

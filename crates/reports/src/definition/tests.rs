@@ -67,6 +67,8 @@ fn our_own_reports_are_of_no_published_kind() {
             "PASSWORD_AGE",
             "PRIVILEGED_ACCESS",
             "REFUSED_RECORDS",
+            "REVIEW_DECISIONS",
+            "REVIEW_REVOKES",
             "SOD_VIOLATIONS",
             "SOURCE_FRESHNESS",
         ]

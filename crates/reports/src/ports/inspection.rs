@@ -1,7 +1,8 @@
 //! What is looked at beside reports.
 
 use crate::error::Result;
-use crate::inspection::{CorrelationExplanation, CountedDifference, ServiceFacts};
+use crate::ids::SourceId;
+use crate::inspection::{CorrelationExplanation, CountedDifference, RefusedRecord, ServiceFacts};
 use crate::snapshot::SnapshotManifest;
 use async_trait::async_trait;
 use std::sync::Arc;
@@ -29,6 +30,17 @@ pub trait SnapshotInspector: Send + Sync {
         old: Arc<SnapshotManifest>,
         new: Arc<SnapshotManifest>,
     ) -> Result<Vec<CountedDifference>>;
+
+    /// The first records of a source, by line, that its last read refused.
+    ///
+    /// # Errors
+    /// When the table cannot be read; `Unavailable` where too many look.
+    async fn refused(
+        &self,
+        snapshot: Arc<SnapshotManifest>,
+        source: &SourceId,
+        limit: u32,
+    ) -> Result<Vec<RefusedRecord>>;
 }
 
 /// Looks at the installation. What it says changes while the service runs.

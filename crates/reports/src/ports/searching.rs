@@ -6,7 +6,7 @@ use crate::caller::{Caller, DataScope};
 use crate::error::Result;
 use crate::ids::{SavedSearchId, TenantId};
 use crate::saved_search::{SavedSearch, SavedSearchPage, SavedSearchQuery};
-use crate::search::{DocumentPage, DocumentSearch, FoundDocument, FoundPage};
+use crate::search::{DocumentPage, DocumentSearch, FoundDocument, FoundPage, IndexFields};
 use async_trait::async_trait;
 
 /// The search language, as far as a start must know it: whether a query can be read.
@@ -73,6 +73,12 @@ pub trait DocumentSearcher: Send + Sync {
         search: &DocumentSearch,
         ahead: &TypeAhead,
     ) -> Result<Vec<String>>;
+
+    /// The fields that a query over the newest snapshot can name.
+    ///
+    /// # Errors
+    /// `NotFound` before the first snapshot.
+    async fn fields(&self, caller: &Caller, scope: &DataScope) -> Result<Vec<IndexFields>>;
 
     /// The number of documents that a search finds in the newest snapshot.
     ///

@@ -7,7 +7,7 @@ use crate::audit::{AuditOperation, ChainedEvent};
 use crate::caller::{Caller, Operation};
 use crate::error::{Category, Error, Result, shown};
 use crate::ids::{SnapshotId, TaskId};
-use crate::inspection::{CorrelationExplanation, CountedDifference, ServiceFacts};
+use crate::inspection::{CorrelationExplanation, CountedDifference, RefusedRecord, ServiceFacts};
 use crate::nearest;
 use crate::ports::{Credential, Credentials, InstallationFacts, SnapshotInspector};
 use crate::retention::{AsOf, CataloguedSnapshot, Pin};
@@ -15,6 +15,8 @@ use std::sync::Arc;
 
 /// Most events of a page of the audit trail.
 pub const AUDIT_PAGE_MAX: u32 = 250;
+/// Most refused records of an answer.
+pub const REFUSED_PAGE_MAX: u32 = 1_000;
 /// Longest reason of a pin, in bytes.
 const REASON_MAX: usize = 500;
 
@@ -76,6 +78,30 @@ impl Administration {
             let is_absent = error.category == Category::Invalid;
             Error { category: if is_absent { Category::NotFound } else { error.category }, ..error }
         })
+    }
+
+    /// The first records of a source, by line, that its last read refused, and how many it refused. The source is named by
+    /// its id or its name; a source out of the caller's data scope does not exist for him.
+    ///
+    /// # Errors
+    /// `Forbidden`; `NotFound` for a source that is not there, as before the first snapshot.
+    pub async fn refused_records(
+        &self,
+        caller: &Caller,
+        source: &str,
+        limit: u32,
+    ) -> Result<(u64, Vec<RefusedRecord>)> {
+        caller.authorise(Operation::Search)?;
+        let scope = caller.scope_with_rows()?;
+        let newest = self.reports.snapshots.newest(&caller.tenant).await?;
+        let all = newest.iter().flat_map(|snapshot| &snapshot.sources);
+        let seen: Vec<_> = all.filter(|source| scope.has_source(source.id.as_str())).collect();
+        let found = nearest::source(source, &seen, |run| (run.id.as_str(), &run.name));
+        let (id, refused) = found.map(|run| (run.id.clone(), run.rejected)).map_err(Error::not_found)?;
+        // Without a snapshot, no source was found.
+        let Some(snapshot) = newest else { return Ok((0, Vec::new())) };
+        let records = self.inspector.refused(snapshot, &id, limit.min(REFUSED_PAGE_MAX)).await?;
+        Ok((refused, records))
     }
 
     /// What differs from one snapshot to another, counted; each is named by its id, a date or a time.
@@ -157,20 +183,33 @@ impl Administration {
         self.installation.facts().await
     }
 
-    /// At most `limit` events before the number `before`, or the last ones, and the state of the trail.
+    /// At most `limit` events before the number `before`, or the last ones, of all or about one task, and the state of the
+    /// trail.
     ///
     /// # Errors
     /// `Forbidden`; those of the store.
-    pub async fn trail(&self, caller: &Caller, before: Option<u64>, limit: u32) -> Result<SeenTrail> {
+    pub async fn trail(
+        &self,
+        caller: &Caller,
+        task: Option<&TaskId>,
+        before: Option<u64>,
+        limit: u32,
+    ) -> Result<SeenTrail> {
         self.reports.authorise_all_rows(caller, Operation::ReadAdministration)?;
         let (audit, tenant) = (&self.reports.audit, &caller.tenant);
         let last = audit.last_sequence(tenant).await?;
         let end = before.map_or(last, |before| before.saturating_sub(1).min(last));
         let limit = limit.min(AUDIT_PAGE_MAX);
-        let mut events = audit.events(tenant, end.saturating_sub(limit.into()), limit).await?;
-        // Somebody may have removed events from the database: the page then has later ones too.
-        events.retain(|event| event.sequence <= end);
-        events.reverse();
+        let events = match task {
+            Some(task) => audit.events_of(tenant, task, end.saturating_add(1), limit).await?,
+            None => {
+                let mut events = audit.events(tenant, end.saturating_sub(limit.into()), limit).await?;
+                // Somebody may have removed events from the database: the page then has later ones too.
+                events.retain(|event| event.sequence <= end);
+                events.reverse();
+                events
+            }
+        };
         let broken = match audit.can_go_on(tenant).await {
             Ok(()) => None,
             Err(error) if error.category == Category::Broken => Some(error.message),

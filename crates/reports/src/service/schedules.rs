@@ -182,6 +182,7 @@ impl Reports {
     pub async fn check_start(&self, caller: &Caller, report: &ReportId, raw: &RawArguments) -> Result<()> {
         self.authorise(caller, Operation::Start)?;
         caller.scope_with_rows()?;
+        let raw = &*self.with_kept_policies(&caller.tenant, report, raw).await?;
         let (definition, arguments, _) = self.checked(report, raw, UnknownNames::Refuse).await?;
         check_formats(&definition, &arguments).map(drop)
     }

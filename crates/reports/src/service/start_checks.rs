@@ -93,6 +93,7 @@ pub(super) fn check_sources(
             | ArgumentKind::Integer { .. }
             | ArgumentKind::Date
             | ArgumentKind::Snapshot
+            | ArgumentKind::Review
             | ArgumentKind::SodPolicies
             | ArgumentKind::SodExceptions
             | ArgumentKind::Text

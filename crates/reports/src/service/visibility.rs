@@ -3,7 +3,7 @@
 use super::Reports;
 use crate::caller::Caller;
 use crate::error::Result;
-use crate::ids::SnapshotId;
+use crate::ids::{ReviewId, SnapshotId};
 use crate::retention::AsOf;
 use crate::task::Task;
 
@@ -21,6 +21,13 @@ impl Reports {
         let definition = self.catalogue.get(&task.report);
         let begins = definition.as_ref().and_then(|definition| definition.snapshot_argument());
         let begins = begins.and_then(|spec| task.arguments.text(&spec.name)).map(SnapshotId::new);
+        let review = definition.as_ref().and_then(|definition| definition.review_argument());
+        if let Some(id) = review.and_then(|spec| task.arguments.text(&spec.name)) {
+            let review = self.reviews.review(&caller.tenant, &ReviewId::new(id)).await?;
+            if !review.is_some_and(|review| limits.period.has(review.frozen_at)) {
+                return Ok(false);
+            }
+        }
         for id in begins.into_iter().chain([task.snapshot.clone()]) {
             let snapshot = self.snapshots.as_of(&caller.tenant, &AsOf::Snapshot(id)).await?;
             if !snapshot.is_some_and(|snapshot| limits.period.has(snapshot.manifest.created)) {

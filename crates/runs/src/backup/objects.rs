@@ -5,15 +5,16 @@
 use super::{BackupFile, Wanted};
 use crate::digest::read_whole;
 use muster_reports::error::{Error, Result};
+use muster_reports::failpoint::{Failpoint, reached};
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::{ErrorKind, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// The folder of contents.
 const OBJECTS: &str = "objects";
 /// The folder of files that are not complete.
-const DRAFTS: &str = "drafts";
+pub(super) const DRAFTS: &str = "drafts";
 /// The name of the draft of a content; only one process writes.
 const DRAFT: &str = "draft";
 
@@ -32,9 +33,9 @@ pub(super) fn clear_drafts(dir: &Path) -> Result<()> {
     make_folder(&drafts)
 }
 
-/// The place of a draft of this name; nothing is there.
-pub(super) fn draft(dir: &Path, name: &str) -> Result<PathBuf> {
-    let draft = dir.join(DRAFTS).join(name);
+/// The place of a draft of this name in the folder of drafts; nothing is there.
+pub(super) fn draft(drafts: &Path, name: &str) -> Result<PathBuf> {
+    let draft = drafts.join(name);
     match std::fs::remove_file(&draft) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(wrong("remove", &draft, error)),
         Ok(()) | Err(_) => Ok(draft),
@@ -50,9 +51,19 @@ pub(super) fn write(path: &Path, content: &[u8]) -> Result<()> {
 
 /// Gives a small file its name as a whole.
 pub(super) fn name(dir: &Path, content: &[u8], path: &Path) -> Result<()> {
-    let draft = draft(dir, DRAFT)?;
+    let draft = draft(&dir.join(DRAFTS), DRAFT)?;
     write(&draft, content)?;
     rename(&draft, path)
+}
+
+/// The names of the files in a folder.
+pub(super) fn names(dir: &Path) -> Result<Vec<String>> {
+    let entries = std::fs::read_dir(dir).map_err(|error| wrong("list", dir, error))?;
+    let names = entries.map(|entry| {
+        let entry = entry.map_err(|error| wrong("list", dir, error))?;
+        Ok(entry.file_name().into_string().ok())
+    });
+    Ok(names.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
 }
 
 /// Keeps the content of a file. Returns the file, and whether its content is new; `None` if the file does not exist.
@@ -61,31 +72,22 @@ pub(super) fn name(dir: &Path, content: &[u8], path: &Path) -> Result<()> {
 /// If the file differs from what is recorded of it, or cannot be copied.
 pub(super) fn keep(dir: &Path, wanted: &Wanted) -> Result<Option<(BackupFile, bool)>> {
     let listed = |sha256: String, bytes| BackupFile { path: wanted.path.clone(), sha256, bytes };
-    if let Some((sha256, bytes)) = &wanted.known {
-        let object = place(dir, sha256);
-        if object.metadata().is_ok_and(|metadata| metadata.len() == *bytes) {
-            return Ok(Some((listed(sha256.clone(), *bytes), false)));
-        }
-    }
-    let mut source = match File::open(&wanted.from) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        opened => opened.map_err(|error| wrong("open", &wanted.from, error))?,
-    };
-    let draft = draft(dir, DRAFT)?;
-    let (sha256, bytes) = copy(&mut source, &wanted.from, &draft)?;
-    if let Some((expected, size)) = &wanted.known
-        && (&sha256, bytes) != (expected, *size)
+    // A content of another size is damaged, and is written again.
+    let is_kept = |object: &Path, bytes| object.metadata().is_ok_and(|metadata| metadata.len() == bytes);
+    if let Some((sha256, bytes)) = &wanted.known
+        && is_kept(&place(dir, sha256), *bytes)
     {
-        return Err(Error::internal(
-            "a file is not what was recorded, and the backup is not complete: `muster check` lists all damaged files",
-            format!(
-                "{} has {bytes} bytes with the SHA-256 {sha256}: expected {size} bytes with {expected}",
-                wanted.from.display()
-            ),
-        ));
+        return Ok(Some((listed(sha256.clone(), *bytes), false)));
+    }
+    let Some(mut source) = open(&wanted.from)? else { return Ok(None) };
+    let draft = draft(&dir.join(DRAFTS), DRAFT)?;
+    let (sha256, bytes) = copy(&mut source, &wanted.from, &draft)?;
+    reached(Failpoint::BackupFileDrafted);
+    if let Some((expected, size)) = &wanted.known {
+        compared((sha256.clone(), bytes), (expected, *size), &wanted.from)?;
     }
     let object = place(dir, &sha256);
-    let is_new = !object.exists();
+    let is_new = !is_kept(&object, bytes);
     if is_new {
         make_folder(object.parent().unwrap_or(dir))?;
         rename(&draft, &object)?;
@@ -94,16 +96,54 @@ pub(super) fn keep(dir: &Path, wanted: &Wanted) -> Result<Option<(BackupFile, bo
     Ok(Some((listed(sha256, bytes), is_new)))
 }
 
+/// Opens a file that is to be copied; `None` if it does not exist.
+pub(super) fn open(path: &Path) -> Result<Option<File>> {
+    match File::open(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        opened => opened.map(Some).map_err(|error| wrong("open", path, error)),
+    }
+}
+
+/// The SHA-256 and the size of what is read to its end.
+pub(super) fn digest_of(source: impl Read, path: &Path) -> Result<(String, u64)> {
+    read_whole(source, path, |_| Ok(()))
+}
+
+/// Refuses a file that is not what is recorded of it.
+pub(super) fn compared(
+    (sha256, bytes): (String, u64),
+    (expected, size): (&str, u64),
+    path: &Path,
+) -> Result<()> {
+    if (sha256.as_str(), bytes) == (expected, size) {
+        return Ok(());
+    }
+    Err(Error::internal(
+        "a file is not what was recorded, and the backup is not complete: `muster check` lists all damaged files",
+        format!(
+            "{} has {bytes} bytes with the SHA-256 {sha256}: expected {size} bytes with {expected}",
+            path.display()
+        ),
+    ))
+}
+
 /// What is wrong with a content.
 pub(super) fn fault(dir: &Path, file: &BackupFile) -> Result<Option<String>> {
     let object = place(dir, &file.sha256);
-    let source = match File::open(&object) {
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            return Ok(Some(format!("{}: its content {} is missing", file.path, object.display())));
-        }
-        opened => opened.map_err(|error| wrong("open", &object, error))?,
-    };
-    let (sha256, bytes) = read_whole(source, &object, |_| Ok(()))?;
+    match open(&object)? {
+        None => Ok(Some(missing(file, &object.display().to_string()))),
+        Some(source) => differs(file, source, &object),
+    }
+}
+
+/// What is said of a content that is not there.
+pub(super) fn missing(file: &BackupFile, object: &str) -> String {
+    format!("{}: its content {object} is missing", file.path)
+}
+
+/// What is wrong with a content that is there.
+pub(super) fn differs(file: &BackupFile, source: impl Read, object: &Path) -> Result<Option<String>> {
+    let (sha256, bytes) = digest_of(source, object)?;
     if (&sha256, bytes) == (&file.sha256, file.bytes) {
         return Ok(None);
     }
@@ -118,11 +158,16 @@ pub(super) fn fault(dir: &Path, file: &BackupFile) -> Result<Option<String>> {
 /// Copies a content to a new file.
 pub(super) fn copy_out(dir: &Path, file: &BackupFile, to: &Path) -> Result<()> {
     let object = place(dir, &file.sha256);
-    let mut source = File::open(&object).map_err(|error| wrong("open", &object, error))?;
+    let source = File::open(&object).map_err(|error| wrong("open", &object, error))?;
+    copy_out_of(source, &object, file, to)
+}
+
+/// Copies a content that is read from `object` to a new file.
+pub(super) fn copy_out_of(mut source: impl Read, object: &Path, file: &BackupFile, to: &Path) -> Result<()> {
     if let Some(folder) = to.parent() {
         make_folder(folder)?;
     }
-    let (sha256, bytes) = copy(&mut source, &object, to)?;
+    let (sha256, bytes) = copy(&mut source, object, to)?;
     if (&sha256, bytes) != (&file.sha256, file.bytes) {
         // What differs must not be taken for what was saved.
         let _ = std::fs::remove_file(to);
@@ -139,7 +184,7 @@ pub(super) fn copy_out(dir: &Path, file: &BackupFile, to: &Path) -> Result<()> {
 }
 
 /// Copies a file to a new one, durably. Returns the SHA-256 and the size.
-fn copy(source: &mut File, from: &Path, to: &Path) -> Result<(String, u64)> {
+fn copy(source: &mut impl Read, from: &Path, to: &Path) -> Result<(String, u64)> {
     let mut target = private(to)?;
     let copied =
         read_whole(source, from, |bytes| target.write_all(bytes).map_err(|error| wrong("write", to, error)))?;

@@ -51,7 +51,8 @@ impl House {
             }],
             results: Vec::new(),
             data: self.0.path().join("data"),
-            others: vec!["installation".to_owned()],
+            schema: None,
+            others: vec![("installation".to_owned(), self.0.path().join("data/installation"))],
             taken: DateTime::UNIX_EPOCH,
             made_by: "test".to_owned(),
             with_keys: false,
@@ -63,8 +64,13 @@ impl House {
         self.0.path().join("backups")
     }
 
+    fn place(&self) -> BackupPlace {
+        BackupPlace::Folder(self.backups())
+    }
+
     fn take(&self, parts: &BackupParts) -> Result<Taken> {
-        BackupFolder::to_write(&self.backups())?.take(parts)
+        // A folder has its own drafts.
+        BackupFolder::to_write(&self.place(), Path::new("/nowhere"))?.take(parts)
     }
 }
 
@@ -79,7 +85,7 @@ fn whole(taken: Taken) -> Summary {
 fn a_backup_has_what_the_database_names_and_the_log_up_to_it() {
     let house = House::new();
     let summary = whole(house.take(&house.parts()).unwrap());
-    let folder = BackupFolder::open(&house.backups()).unwrap();
+    let folder = BackupFolder::open(&house.place()).unwrap();
     assert_eq!(folder.find(None).unwrap(), summary.name);
     let list = folder.list(&summary.name).unwrap();
     let paths: Vec<_> = list.files.iter().map(|file| file.path.as_str()).collect();
@@ -110,13 +116,30 @@ fn a_second_backup_copies_only_what_is_new() {
     parts.taken = DateTime::UNIX_EPOCH + chrono::TimeDelta::days(1);
     let second = whole(house.take(&parts).unwrap());
     assert_eq!((second.files, second.copied_files, second.copied_bytes), (4, 1, 16));
-    let folder = BackupFolder::open(&house.backups()).unwrap();
+    let folder = BackupFolder::open(&house.place()).unwrap();
     let names = folder.names().unwrap();
     assert_eq!((names.len(), folder.find(Some("19700102")).unwrap()), (2, second.name.clone()));
     assert_eq!(names[1], second.name);
     let error = folder.find(Some("1970")).unwrap_err().to_string();
     assert!(error.contains("begins the names of 2 backups"), "{error}");
     assert!(folder.find(Some("2026")).unwrap_err().to_string().contains("no backup whose name begins with"));
+}
+
+/// What is cut off in the folder is written again by the next backup, whether or not its digest is recorded.
+#[test]
+fn a_content_of_another_size_is_written_again() {
+    let house = House::new();
+    let first = whole(house.take(&house.parts()).unwrap());
+    let folder = BackupFolder::open(&house.place()).unwrap();
+    let list = folder.list(&first.name).unwrap();
+    for path in ["tables/accounts/a.parquet", "installation"] {
+        let file = list.files.iter().find(|file| file.path == path).unwrap();
+        let object = house.backups().join("objects").join(&file.sha256[..2]).join(&file.sha256);
+        std::fs::write(&object, "a").unwrap();
+    }
+    let second = whole(house.take(&house.parts()).unwrap());
+    assert_eq!((second.copied_files, second.copied_bytes), (2, 8 + 4));
+    assert!(list.files.iter().all(|file| folder.fault(file).unwrap().is_none()));
 }
 
 #[test]
@@ -130,7 +153,7 @@ fn a_file_that_is_gone_or_damaged_leaves_no_backup() {
         error.contains("a file is not what was recorded") && error.contains("a.parquet has 8 bytes"),
         "{error}"
     );
-    let folder = BackupFolder::open(&house.backups()).unwrap();
+    let folder = BackupFolder::open(&house.place()).unwrap();
     assert_eq!(folder.names().unwrap(), Vec::<String>::new());
     assert!(folder.find(None).unwrap_err().to_string().contains("has no complete backup"));
 }
@@ -139,7 +162,7 @@ fn a_file_that_is_gone_or_damaged_leaves_no_backup() {
 fn damage_in_the_folder_is_found() {
     let house = House::new();
     let summary = whole(house.take(&house.parts()).unwrap());
-    let folder = BackupFolder::open(&house.backups()).unwrap();
+    let folder = BackupFolder::open(&house.place()).unwrap();
     let list = folder.list(&summary.name).unwrap();
     let digest = &list.files[1].sha256;
     let object = house.backups().join("objects").join(&digest[..2]).join(digest);
@@ -177,5 +200,5 @@ fn a_folder_with_other_files_is_not_written_to() {
     house.write("backups/mine.txt", "mine");
     let error = house.take(&house.parts()).unwrap_err().to_string();
     assert!(error.contains("has files and is not a folder of backups"), "{error}");
-    assert!(BackupFolder::open(&house.backups()).is_err());
+    assert!(BackupFolder::open(&house.place()).is_err());
 }

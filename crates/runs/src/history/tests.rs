@@ -108,6 +108,8 @@ impl Organisation {
             retention: store.clone(),
             refreshes: store.clone(),
             snapshots: store.clone(),
+            reviews: store.clone(),
+            policies: store.clone(),
             audit: store.clone(),
             queries: Arc::new(SearchLanguage::default()),
             documents: Arc::new(Searches::new(engine.clone(), store.clone(), clock.clone())),

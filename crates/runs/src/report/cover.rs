@@ -159,9 +159,9 @@ pub(super) fn member(name: &str, written: &Written) -> CoverFile {
 }
 
 /// A file that is finished and has no name yet.
-pub(super) fn finished(title: &str, format: FileFormat, written: &Written) -> CoverFile {
+pub(super) fn finished(title: &str, format: FileFormat, extension: &str, written: &Written) -> CoverFile {
     CoverFile {
-        name: file_name(title, format.extension()),
+        name: file_name(title, extension),
         format: format.to_string(),
         bytes: written.bytes,
         rows: written.rows,

@@ -92,7 +92,7 @@ async fn table(
     task: &Task,
 ) -> Result<Prepared> {
     let (arguments, scope) = (&task.arguments, &task.requester.data_scope);
-    let plan = engine.prepare_over(manifest, &series.earlier, definition, arguments, scope).await?;
+    let plan = engine.prepare_over(manifest, series, definition, arguments, scope).await?;
     let only = definition.source_argument().and_then(|spec| arguments.text(&spec.name));
     Ok(Prepared {
         effective_query: plan.effective_query(),

@@ -8,6 +8,8 @@
 //!   gone, each after at most [`PIECE_ROWS`] rows;
 //! - what is sent waits in queues of bounded length.
 
+use super::lent::Lent;
+use super::split::SplitFiles;
 use crate::result_files::{PendingFile, ResultFiles, publish_together};
 use arrow::record_batch::RecordBatch;
 use muster_render::chart::Chart;
@@ -26,7 +28,6 @@ use muster_reports::task::PublishedFile;
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::ScopedJoinHandle;
 use tokio::sync::{mpsc, oneshot};
 
@@ -86,6 +87,8 @@ pub(super) struct WritingJob {
     pub(super) tables: Vec<Table>,
     /// Whether they are written to one archive; otherwise there is one table.
     pub(super) archive: bool,
+    /// The column whose every value has a CSV file of its own.
+    pub(super) files_by: Option<String>,
 }
 
 /// A table as it was written.
@@ -173,7 +176,11 @@ fn write_table(
     let mut waiting = Vec::new();
     let mut written = Vec::with_capacity(files.len());
     for ((format, file), ended) in files.into_iter().zip(ended) {
-        let kind = Kind::of(format);
+        let kind = if format == FileFormat::Csv && job.files_by.is_some() {
+            Kind::ARCHIVE
+        } else {
+            Kind::of(format)
+        };
         let shown = |written: Written| WrittenTable {
             part: table.name.clone(),
             name: format!("{}.{}", table.name, kind.extension),
@@ -199,9 +206,10 @@ fn write_table(
     messages.append(&mut remarks_on_files);
     let _ = tables.send(WrittenTables { tables: written, messages });
     // A document shows the digests of the files that are finished before it, but cannot hold its own.
-    let others =
-        finished.iter().map(|(kind, _, written)| super::cover::finished(&job.title, kind.format, written));
-    let others = others.collect();
+    let name = |(kind, _, written): &Finished| {
+        super::cover::finished(&job.title, kind.format, kind.extension, written)
+    };
+    let others = finished.iter().map(name).collect();
     // The other files are synced while the counts are made and the documents are finished.
     let (documents, late) = std::thread::scope(|scope| {
         let sync = |(_, file, _): &mut Finished| file.sync();
@@ -237,7 +245,7 @@ fn finish_documents(
     for (kind, file, document) in waiting {
         let content = document.finish(&job.heading, &cover, &charts)?;
         late.extend(remarks(kind.format, &content.warnings));
-        cover.files.push(super::cover::finished(&job.title, kind.format, &content));
+        cover.files.push(super::cover::finished(&job.title, kind.format, kind.extension, &content));
         finished.push((kind, file.into_inner(), content));
     }
     Ok((finished, late))
@@ -280,6 +288,8 @@ impl Document {
 /// A file of a table that is being written.
 enum Open {
     File(Box<dyn FileWriter + Send>),
+    /// A CSV file for each value of a column.
+    Split(SplitFiles<Lent>),
     Document(Document),
 }
 
@@ -296,6 +306,21 @@ impl WritingJob {
     fn writer(&self, format: FileFormat, sink: Lent, columns: Vec<ColumnFormat>) -> Result<Open> {
         let threads = self.threads;
         Ok(match format {
+            FileFormat::Csv if self.files_by.is_some() => {
+                let by =
+                    self.files_by.as_deref().and_then(|by| columns.iter().position(|one| one.name == by));
+                let by = by.ok_or_else(|| {
+                    Error::internal("the result file could not be written", "no such column")
+                })?;
+                Open::Split(SplitFiles {
+                    sink,
+                    columns,
+                    csv: self.csv,
+                    by,
+                    threads,
+                    otherwise: self.title.clone(),
+                })
+            }
             FileFormat::Csv => {
                 let csv = CsvWriter::with_options(sink, columns, self.csv);
                 Open::File(Box::new(csv.on_threads(threads)))
@@ -413,6 +438,10 @@ fn write_format(writer: Open, rows: &Receiver<Option<RecordBatch>>) -> Result<En
             }
             Ok(Ended::File(writer.finish().map_err(failed)?))
         }
+        Open::Split(files) => {
+            let rows = || rows.recv().map_err(|_| stopped());
+            Ok(Ended::File(files.write(rows)?))
+        }
         Open::Document(Document::Xlsx(mut xlsx)) => {
             while let Some(batch) = rows.recv().map_err(|_| stopped())? {
                 xlsx.write(&batch).map_err(failed)?;
@@ -456,36 +485,6 @@ fn pdf_failed(error: PdfError) -> Error {
     Error::internal("the result file could not be written", error)
 }
 
-/// A file that a writer writes to and that is ours again when the writer has ended.
-#[derive(Clone)]
-struct Lent(Arc<Mutex<PendingFile>>);
-
-impl Lent {
-    fn new(file: PendingFile) -> Self {
-        Self(Arc::new(Mutex::new(file)))
-    }
-
-    fn into_inner(self) -> PendingFile {
-        let file = Arc::into_inner(self.0).expect("the writer has ended");
-        file.into_inner().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn file(&self) -> MutexGuard<'_, PendingFile> {
-        // A panic cannot leave a file half changed in memory.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Write for Lent {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.file().write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        self.file().flush()
-    }
-}
-
 fn write_archive(
     job: WritingJob,
     sent: &mut mpsc::Receiver<ToFile>,
@@ -510,8 +509,7 @@ fn write_archive(
     member.finish(&Written::default()).map_err(failed)?;
     let written = archive.finish().map_err(failed)?;
     // What the published API calls the CSV of a search is an archive of them.
-    let kind = Kind { format: FileFormat::Csv, media_type: "application/zip", extension: "zip" };
-    publish(&job.files, vec![(kind, pending, written)], sent)
+    publish(&job.files, vec![(Kind::ARCHIVE, pending, written)], sent)
 }
 
 /// Writes rows until the end of the part.
@@ -547,6 +545,9 @@ struct Kind {
 }
 
 impl Kind {
+    /// CSV files in an archive.
+    const ARCHIVE: Self = Self { format: FileFormat::Csv, media_type: "application/zip", extension: "zip" };
+
     fn of(format: FileFormat) -> Self {
         Self { format, media_type: format.media_type(), extension: format.extension() }
     }

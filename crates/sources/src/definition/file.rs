@@ -33,6 +33,7 @@ macro_rules! declare_file {
             id: Option<String>,
             name: String,
             kind: String,
+            owner: Option<String>,
             delete_threshold_percent: Option<i64>,
             refused_max_percent: Option<i64>,
             accounts_missing_max: Option<Limit>,
@@ -135,6 +136,9 @@ fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
 fn check(mut file: DefinitionFile) -> Result<SourceDefinition, Fault> {
     readable_kind(&file.kind)?;
     not_blank("name", &file.name)?;
+    if let Some(owner) = &file.owner {
+        not_blank("owner", owner)?;
+    }
     let readers = file.take_readers();
     let id = match file.id {
         None => SourceDefinition::derived_id(&file.name),
@@ -157,6 +161,7 @@ fn check(mut file: DefinitionFile) -> Result<SourceDefinition, Fault> {
     let definition = SourceDefinition {
         id,
         name: file.name,
+        owner: file.owner,
         delete_threshold_percent,
         refused_max_percent,
         accounts_missing_max: file.accounts_missing_max,

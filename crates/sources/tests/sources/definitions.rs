@@ -107,6 +107,7 @@ fn whole() -> SourceDefinition {
         refused_max_percent: 5,
         accounts_missing_max: None,
         total: None,
+        owner: None,
         reader: ReaderSettings::from(DelimitedSettings {
             path: "people.tsv".to_owned(),
             as_of: Some(DatePlace::FileName("people-{date}.tsv".to_owned())),

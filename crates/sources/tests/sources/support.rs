@@ -41,6 +41,7 @@ pub fn definition_of(reader: impl Into<ReaderSettings>) -> SourceDefinition {
     SourceDefinition {
         id: SourceDefinition::derived_id("Test"),
         name: "Test".to_owned(),
+        owner: None,
         delete_threshold_percent: 10,
         refused_max_percent: 10,
         accounts_missing_max: None,

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod ages;
 mod audit;
 mod broken_commits;
 mod faults;
@@ -9,3 +10,4 @@ mod order;
 mod postgres;
 mod reseal;
 mod sqlite;
+mod upgrade;

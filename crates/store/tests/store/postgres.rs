@@ -70,6 +70,8 @@ async fn postgres_keeps_the_other_contracts() {
         .await;
     contract::refresh_log_contract(async || fresh(&server, told_the_time()).await as _).await;
     contract::saved_search_store_contract(async || fresh(&server, told_the_time()).await).await;
+    contract::review_store_contract(async || fresh(&server, told_the_time()).await).await;
+    contract::sod_policy_store_contract(async || fresh(&server, told_the_time()).await).await;
     contract::definition_store_contract(async || fresh(&server, told_the_time()).await).await;
     contract::credentials_contract(async || open().await as _).await;
     contract::registry_contract(async || open().await as _).await;

@@ -65,6 +65,8 @@ async fn sqlite_keeps_the_other_contracts() {
     contract::result_life_contract(async || stores.open().await).await;
     contract::schedule_store_contract(async || stores.open().await).await;
     contract::saved_search_store_contract(async || stores.open().await).await;
+    contract::review_store_contract(async || stores.open().await).await;
+    contract::sod_policy_store_contract(async || stores.open().await).await;
     contract::definition_store_contract(async || stores.open().await).await;
     Box::pin(contract::notification_store_contract(async || stores.open().await as _)).await;
     contract::refresh_log_contract(async || stores.open().await as _).await;

@@ -95,7 +95,9 @@ pub async fn audit_trail_contract(make: impl AsyncFn() -> Arc<dyn AuditTrail>) {
             | AuditOperation::NotificationFailed
             | AuditOperation::Resealed
             | AuditOperation::BackupTaken
-            | AuditOperation::Restored => None,
+            | AuditOperation::Restored
+            | AuditOperation::ReviewChanged
+            | AuditOperation::ReviewDecided => None,
         };
         store.record(&event).await.expect("it is recorded");
         expected.push(event);
@@ -141,6 +143,16 @@ pub async fn audit_trail_contract(make: impl AsyncFn() -> Arc<dyn AuditTrail>) {
     assert_eq!((other.len(), other[0].sequence), (1, count + 1));
     assert_eq!(other[0].previous, all[all.len() - 1].hash);
     assert_eq!(of_task(&globex, 1, 0, 100).await.len(), all.len());
+
+    // The same events for people: the last first.
+    let for_people = async |tenant: &TenantId, task: u64, before, limit| {
+        let found = store.events_of(tenant, &build::task_id(task), before, limit).await;
+        found.expect("the store answers").iter().map(|event| event.sequence).collect::<Vec<_>>()
+    };
+    assert_eq!(for_people(&acme, 1, u64::MAX, 100).await, (1..=count).rev().collect::<Vec<_>>());
+    assert_eq!(for_people(&acme, 1, 4, 2).await, [3, 2]);
+    assert_eq!(for_people(&acme, 2, u64::MAX, 100).await, [count + 1]);
+    assert!(for_people(&globex, 2, u64::MAX, 100).await.is_empty());
 
     for sequence in [1, count] {
         store.holds_from(&acme, sequence).await.expect("it is as it was recorded");

@@ -16,7 +16,7 @@ use muster_reports::ports::{
 use muster_reports::retention::AsOf;
 use muster_reports::saved_search::SavedSearch;
 use muster_reports::scheduled::{NewSchedule, ScheduledEntry, ScheduledSearch};
-use muster_reports::search::{DocumentPage, DocumentSearch, FoundDocument, FoundPage};
+use muster_reports::search::{DocumentPage, DocumentSearch, FoundDocument, FoundPage, IndexFields};
 use muster_reports::service::Limits;
 use muster_reports::task::AttemptEnd;
 use muster_testkit::{AnyQuery, CountingIds, MemoryStore, TestClock, acts, build};
@@ -59,6 +59,9 @@ impl DocumentSearcher for NoSearch {
         _: &DocumentSearch,
         _: &TypeAhead,
     ) -> Result<Vec<String>> {
+        Err(Error::unavailable("there is no search"))
+    }
+    async fn fields(&self, _: &Caller, _: &DataScope) -> Result<Vec<IndexFields>> {
         Err(Error::unavailable("there is no search"))
     }
     async fn count(&self, _: &Caller, _: &DataScope, _: &DocumentSearch) -> Result<u64> {
@@ -128,6 +131,8 @@ fn world(start: &str) -> World {
         retention: store.clone(),
         refreshes: store.clone(),
         snapshots: store.clone(),
+        reviews: store.clone(),
+        policies: store.clone(),
         audit: store.clone(),
         queries: Arc::new(AnyQuery),
         documents: Arc::new(NoSearch),

@@ -48,6 +48,18 @@ impl EvidenceMaker for Maker {
         Ok(made(file, bytes, &text))
     }
 
+    async fn archive(
+        &self,
+        _: &ClientId,
+        file: &PublishedFile,
+        name: &str,
+    ) -> muster_reports::Result<MadeFile> {
+        let text = format!("{name} of {}\n", file.stored_name);
+        let mut archive = tempfile::tempfile().unwrap();
+        archive.write_all(text.as_bytes()).unwrap();
+        Ok(made(archive, text.len(), &text))
+    }
+
     fn public_key_pem(&self) -> String {
         KEY_PEM.into()
     }
@@ -116,6 +128,21 @@ impl SnapshotInspector for Maker {
             count: 1,
         };
         Ok(vec![counted(None), counted(Some("department"))])
+    }
+
+    /// The third record, without a name, and the fifth.
+    async fn refused(
+        &self,
+        _: Arc<SnapshotManifest>,
+        source: &SourceId,
+        limit: u32,
+    ) -> muster_reports::Result<Vec<RefusedRecord>> {
+        let record = |line, native_identity: Option<&str>| RefusedRecord {
+            line,
+            native_identity: native_identity.map(str::to_owned),
+            reason: format!("of {source}"),
+        };
+        Ok([record(3, None), record(5, Some("ada"))].into_iter().take(limit as usize).collect())
     }
 }
 
@@ -205,6 +232,10 @@ impl DocumentSearcher for Maker {
         ahead: &TypeAhead,
     ) -> muster_reports::Result<Vec<String>> {
         Ok(vec![format!("{search:?}"), format!("{ahead:?}")])
+    }
+
+    async fn fields(&self, _: &Caller, scope: &DataScope) -> muster_reports::Result<Vec<IndexFields>> {
+        Ok(vec![IndexFields { index: "identities", fields: vec!["name".into(), scope.to_string()] }])
     }
 
     async fn count(&self, _: &Caller, _: &DataScope, _: &DocumentSearch) -> muster_reports::Result<u64> {

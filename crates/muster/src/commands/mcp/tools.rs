@@ -195,7 +195,9 @@ pub async fn call(api: &Api, name: &str, arguments: Value, told: &Told) -> Resul
             let wanted: RunReport = of(name, arguments)?;
             let wait = waited(wanted.wait_seconds, WAIT)?;
             let id = within(CALL_MOST, start(api, &wanted)).await?;
-            ended(api, &id, wait, told).await
+            let ended = ended(api, &id, wait, told).await;
+            // The run goes on whatever becomes of the wait: without its id, nobody would find it again.
+            ended.map_err(|failure| failure.within(format!("run {id} was started, ask report_result for it")))
         }
         "report_result" => {
             let wanted: ReportResult = of(name, arguments)?;

@@ -15,7 +15,9 @@ use serde_json::{Map, Value};
 pub fn typed(reports: &[ReportDescription], kind: &str, given: &[String]) -> Result<Map<String, Value>> {
     let report = reports.iter().find(|report| report.id == kind).ok_or_else(|| {
         let near = hint(kind, reports.iter().map(|report| report.id.as_str()));
-        Failure::usage(format!("there is no report {kind:?}{near}; `muster report list-kinds` lists them"))
+        Failure::not_found(format!(
+            "there is no report {kind:?}{near}; `muster report list-kinds` lists them"
+        ))
     })?;
     let mut arguments = Map::new();
     for text in given {

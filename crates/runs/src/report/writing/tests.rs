@@ -3,6 +3,7 @@
 
 use super::*;
 use arrow::array::{ArrayRef, Int64Array};
+use std::sync::Arc;
 
 const ROWS: i64 = 20_000;
 
@@ -27,6 +28,7 @@ fn written(formats: &[FileFormat], threads: usize, pages_max: u32) -> (WrittenTa
             name: "numbers".to_owned(),
             columns: vec![ColumnFormat { label: name.clone(), name }],
         }],
+        files_by: None,
         archive: formats.is_empty(),
     };
     let (sender, sent) = mpsc::channel(2);

@@ -201,6 +201,7 @@ impl Gathered {
             let mut definition = SourceDefinition {
                 id,
                 name,
+                owner: None,
                 delete_threshold_percent: threshold(&source.object, &mut notes),
                 refused_max_percent: DEFAULT_REFUSED_MAX_PERCENT,
                 accounts_missing_max: None,
@@ -260,6 +261,7 @@ fn documents(
     SourceDefinition {
         id,
         name,
+        owner: None,
         delete_threshold_percent: DEFAULT_DELETE_THRESHOLD_PERCENT,
         refused_max_percent: DEFAULT_REFUSED_MAX_PERCENT,
         accounts_missing_max: None,

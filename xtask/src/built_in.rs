@@ -1,20 +1,23 @@
-//! What the program is built from: every package that cargo resolves for it, as a bill of materials in CycloneDX's form and as
-//! a list of licences with their texts.
+//! What the program is built from: every package that cargo resolves for it, as a bill of materials in CycloneDX's form, as
+//! a list of licences with their texts, and as the list that is put into the program itself.
 //!
-//! Why not cargo-cyclonedx and cargo-about: each is built for minutes, and both take what is here from the same answer of
-//! cargo. `--try` compares the lists with `cargo tree`, which finds its packages in its own way.
+//! Why not cargo-cyclonedx, cargo-about and cargo-auditable: each is built for minutes, all take what is here from the same
+//! answer of cargo, and the last one would build the program and all that it has in it once more. `--try` compares the lists with `cargo tree`, which finds its packages in its own way.
 
-use super::what::Release;
+use crate::setup;
 use muster_harness::command;
 use muster_harness::failure::{Context, Failure, Result};
-use muster_harness::workspace::cargo;
+use muster_harness::workspace::{Workspace, cargo};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// The package whose parts are listed.
 const PROGRAM: &str = "muster";
+/// The section of a program with the list of packages.
+pub const SECTION: &str = ".dep-v0";
 /// Beginnings of the names of files with a licence or a notice, in lower case.
 const TEXTS: [&str; 5] = ["license", "licence", "copying", "notice", "unlicense"];
 
@@ -41,12 +44,12 @@ impl BuiltIn {
     ///
     /// # Errors
     /// When cargo cannot answer.
-    pub fn of(release: &Release) -> Result<Self> {
-        let root = &release.workspace.root;
+    pub fn of(workspace: &Workspace) -> Result<Self> {
+        let root = &workspace.root;
         let mut ask = cargo();
         ask.current_dir(root)
             .args(["metadata", "--format-version", "1", "--locked", "--filter-platform"])
-            .arg(format!("{}-unknown-linux-gnu", release.arch));
+            .arg(format!("{}-unknown-linux-gnu", std::env::consts::ARCH));
         let answer: Value = serde_json::from_str(&command::output(&mut ask)?)
             .context(|| "the answer of cargo metadata cannot be read".into())?;
         let lock = std::fs::read_to_string(root.join("Cargo.lock")).context(|| "Cargo.lock".into())?;
@@ -109,11 +112,11 @@ impl BuiltIn {
         Ok(Self(found))
     }
 
-    /// The bill of materials, as JSON.
+    /// The bill of materials, as JSON, dated with these seconds since 1970.
     ///
     /// # Errors
-    /// When the time of the release is not a number.
-    pub fn bill_of_materials(&self, release: &Release) -> Result<String> {
+    /// When `epoch` is not a number.
+    pub fn bill_of_materials(&self, epoch: &str) -> Result<String> {
         let program = self.0.values().find(|package| package.name == PROGRAM);
         let program = program.ok_or_else(|| Failure::new("the program is not in its own list"))?;
         let others = self.0.values().filter(|package| package.name != PROGRAM);
@@ -122,13 +125,9 @@ impl BuiltIn {
                 package.needs.iter().map(|(name, version)| purl(name, version)).collect();
             json!({ "ref": package.purl(), "dependsOn": needs })
         });
-        let mut date = std::process::Command::new("date");
-        let time = command::output(date.args([
-            "--utc",
-            "--date",
-            &format!("@{}", release.epoch),
-            "+%Y-%m-%dT%H:%M:%SZ",
-        ]))?;
+        let mut date = Command::new("date");
+        let time =
+            command::output(date.args(["--utc", "--date", &format!("@{epoch}"), "+%Y-%m-%dT%H:%M:%SZ"]))?;
         let bill = json!({
             "bomFormat": "CycloneDX",
             "specVersion": "1.5",
@@ -138,6 +137,48 @@ impl BuiltIn {
             "dependencies": dependencies.collect::<Vec<_>>(),
         });
         Ok(format!("{bill:#}\n"))
+    }
+
+    /// Puts the list of packages into a program, as cargo-auditable does it: a section [`SECTION`] with JSON, compressed. Programs
+    /// that look for known vulnerabilities read it from the file alone.
+    ///
+    /// # Errors
+    /// When the section cannot be made or added.
+    pub fn put_into(&self, program: &Path) -> Result<()> {
+        let list = program.with_extension("packages.json");
+        let section = program.with_extension("packages");
+        let wrong = |file: &Path| format!("{} cannot be written", file.display());
+        std::fs::write(&list, self.section()).context(|| wrong(&list))?;
+        let open =
+            |file: &Path| std::fs::File::open(file).context(|| format!("{} cannot be read", file.display()));
+        let made = std::fs::File::create(&section).context(|| wrong(&section))?;
+        let mut compress = Command::new(setup::debian_program("zlib-flate", "qpdf")?);
+        command::run(compress.arg("-compress").stdin(open(&list)?).stdout(made))?;
+        let mut add = Command::new(setup::debian_program("objcopy", "binutils")?);
+        add.arg(format!("--add-section={SECTION}={}", section.display()));
+        command::run(add.arg(format!("--set-section-flags={SECTION}=noload,readonly")).arg(program))?;
+        for file in [list, section] {
+            std::fs::remove_file(&file).context(|| format!("{} cannot be removed", file.display()))?;
+        }
+        Ok(())
+    }
+
+    /// The JSON of the section: packages by name and version, and their places in the list for what each needs.
+    fn section(&self) -> String {
+        let places: BTreeMap<_, _> = self.0.keys().enumerate().map(|(place, key)| (key, place)).collect();
+        let packages = self.0.values().map(|package| {
+            let source = if package.sha256.is_some() { "crates.io" } else { "local" };
+            let needs: Vec<_> = package.needs.iter().filter_map(|key| places.get(key)).collect();
+            let mut listed = json!({ "name": package.name, "version": package.version, "source": source });
+            if !needs.is_empty() {
+                listed["dependencies"] = json!(needs);
+            }
+            if package.name == PROGRAM {
+                listed["root"] = json!(true);
+            }
+            listed
+        });
+        json!({ "packages": packages.collect::<Vec<_>>() }).to_string()
     }
 
     /// The licence of every package with its texts; equal texts are there once.
@@ -194,7 +235,10 @@ fn purl(name: &str, version: &str) -> String {
 
 /// The files of a folder that have a licence or a notice, by name.
 fn texts_in(folder: &Path) -> Result<Vec<PathBuf>> {
-    let mut files = crate::package::files_in(folder)?;
+    let entries = std::fs::read_dir(folder).context(|| format!("{} cannot be listed", folder.display()))?;
+    let mut files: Vec<PathBuf> =
+        entries.flatten().map(|entry| entry.path()).filter(|path| path.is_file()).collect();
+    files.sort();
     files.retain(|file| {
         let name = file.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
         TEXTS.iter().any(|beginning| name.starts_with(beginning))
@@ -247,6 +291,18 @@ mod tests {
         assert_eq!(component["hashes"], json!([{ "alg": "SHA-256", "content": "00ff" }]));
         assert_eq!(found.0[&("b".into(), "1.0.0".into())].component("library")["hashes"], Value::Null);
         assert_eq!(purl("x", "1.0.0+3.2"), "pkg:cargo/x@1.0.0%2B3.2");
+    }
+
+    /// By the schema of cargo-auditable: places count from 0.
+    #[test]
+    fn the_list_in_the_program_names_what_each_package_needs() {
+        let section: Value = serde_json::from_str(&built_in(&std::env::temp_dir()).section()).unwrap();
+        let expected = json!({ "packages": [
+            { "name": "a", "version": "1.0.0", "source": "crates.io", "dependencies": [1] },
+            { "name": "b", "version": "1.0.0", "source": "local" },
+            { "name": "muster", "version": "1.0.0", "source": "local", "dependencies": [0], "root": true },
+        ] });
+        assert_eq!(section, expected);
     }
 
     #[test]

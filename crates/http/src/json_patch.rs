@@ -1,15 +1,30 @@
 //! JSON patches (RFC 6902) of an object: `add`, `replace`, `remove` and `test`.
 
 use crate::failure::Failure;
-use crate::input::json_type;
+use crate::input::{json_body, json_type};
+use crate::state::AppState;
+use axum::body::Body;
+use axum::http::request::Parts;
 use muster_reports::error::shown;
 use serde_json::Value;
 
 /// Most operations of a patch.
 const OPERATIONS_MAX: usize = 100;
 
+/// The operations of a body.
+pub(crate) async fn operations(state: &AppState, parts: &Parts, body: Body) -> Result<Vec<Value>, Failure> {
+    const EXPECTED: &str = "a list of JSON patch operations";
+    match json_body(state, parts, body, EXPECTED).await? {
+        Some(Value::Array(operations)) => Ok(operations),
+        None => Err(Failure::invalid(format!("the body is empty: expected {EXPECTED}"))),
+        Some(other) => {
+            Err(Failure::invalid(format!("the body is {}: expected {EXPECTED}", json_type(&other))))
+        }
+    }
+}
+
 /// The value after all operations, in their order.
-pub(super) fn patched(mut value: Value, operations: &[Value]) -> Result<Value, Failure> {
+pub(crate) fn patched(mut value: Value, operations: &[Value]) -> Result<Value, Failure> {
     if operations.len() > OPERATIONS_MAX {
         return Err(Failure::invalid(format!(
             "the patch has {} operations: expected at most {OPERATIONS_MAX}",
