@@ -42,7 +42,8 @@ of order or of meaning is a new version of the definition.
 
 A result is SUCCESS when the rows written equal the rows that a second count over the same snapshot expects, \
 and every source of the report was read completely. It is WARNING when a reader must know something, which `messages` \
-says ([messages.md](messages.md)). Otherwise it is FAILURE and has no file.
+says ([messages.md](messages.md)). Otherwise it is FAILURE and has no file. The service may keep the counts and charts of a \
+snapshot for later reports over the same tables; it always reads the rows, and compares them with the counts.
 
 Reports that serve a rule, such as PCI DSS 8.2.6, are of Muster and of no published kind: `muster report run`, the console and \
 `POST /muster/v1/reports/{id}/run` start them, and the published routes do not. They have the same guarantees. What they know of \

@@ -1,16 +1,20 @@
-//! Optimized plans of the queries of reports, kept for the next run over the same tables.
+//! Optimized plans of the queries of reports, and the few rows of counts and charts, kept for the next run over the same
+//! tables.
 //!
-//! Why: a service runs the same few definitions over one snapshot again and again. Each has up to ten queries, and to
-//! plan and optimize them takes longer than to read small tables.
+//! Why: a service runs the same few definitions over one snapshot again and again. Each has up to ten queries. To plan and
+//! optimize them takes longer than to read small tables, and to count large ones takes longer than to write a small
+//! report. The tables of a snapshot never change, so their counts do not either. The rows of a report are always read,
+//! and they must be as many as the kept counts say.
 //!
 //! A plan is kept only if it is the same for every caller and at every time:
 //! - the caller sees the whole tables. Views of other callers have functions in them that name their sources;
 //! - the query has no function whose value depends on the time. The optimizer replaces it by its value.
 //!
-//! A kept plan has no session in it, no data, and no state of a run. The files of its tables are checked for each run as
-//! they are without it (`scope`).
+//! A kept plan has no session in it, no data, and no state of a run. Rows are kept where their plan is, if they are few.
+//! The files of the tables are checked for each run as they are without either (`scope`).
 
 use crate::order::Planned;
+use datafusion::arrow::array::RecordBatch;
 use datafusion::common::Result;
 use datafusion::common::ScalarValue;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
@@ -18,8 +22,11 @@ use datafusion::logical_expr::{Expr, LogicalPlan, Volatility};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Most plans that are kept. When there are more, all are forgotten.
+/// Most plans that are kept, and most results. When there are more, all are forgotten.
 const KEPT_MAX: usize = 512;
+
+/// Most bytes of a result that is kept: a chart of a thousand parts has less.
+const RESULT_BYTES_MAX: usize = 64 << 10;
 
 /// What decides a plan.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -43,26 +50,65 @@ pub(crate) enum Shape {
     Columns { columns: Vec<String>, attributes: Vec<String>, order: Vec<String> },
 }
 
-/// The kept plans.
+/// Values of earlier runs, by what decides them.
+struct Kept<V>(Mutex<HashMap<PlanKey, V>>);
+
+/// The kept plans and results.
 #[derive(Default)]
-pub(crate) struct KeptPlans(Mutex<HashMap<PlanKey, Arc<Planned>>>);
+pub(crate) struct KeptPlans {
+    plans: Kept<Arc<Planned>>,
+    results: Kept<Vec<RecordBatch>>,
+}
 
 impl KeptPlans {
+    /// The kept plan.
     pub(crate) fn get(&self, key: &PlanKey) -> Option<Arc<Planned>> {
-        self.plans().get(key).cloned()
+        self.plans.get(key)
     }
 
+    /// Keeps a plan.
     pub(crate) fn keep(&self, key: PlanKey, plan: &Arc<Planned>) {
-        let mut plans = self.plans();
-        if plans.len() >= KEPT_MAX {
-            plans.clear();
-        }
-        plans.insert(key, Arc::clone(plan));
+        self.plans.keep(key, Arc::clone(plan));
     }
 
-    fn plans(&self) -> MutexGuard<'_, HashMap<PlanKey, Arc<Planned>>> {
+    /// The kept rows of a plan.
+    pub(crate) fn result(&self, key: &PlanKey) -> Option<Vec<RecordBatch>> {
+        self.results.get(key)
+    }
+
+    /// Keeps all rows of a plan, if the plan is kept and the rows are few.
+    pub(crate) fn keep_result(&self, key: PlanKey, rows: &[RecordBatch]) {
+        let bytes: usize = rows.iter().map(RecordBatch::get_array_memory_size).sum();
+        if bytes <= RESULT_BYTES_MAX && self.get(&key).is_some() {
+            self.results.keep(key, rows.to_vec());
+        }
+    }
+}
+
+impl<V: Clone> Kept<V> {
+    fn get(&self, key: &PlanKey) -> Option<V> {
+        self.values().get(key).cloned()
+    }
+
+    fn keep(&self, key: PlanKey, value: V) {
+        let mut values = self.values();
+        if values.len() >= KEPT_MAX {
+            values.clear();
+        }
+        values.insert(key, value);
+    }
+}
+
+impl<V> Kept<V> {
+    fn values(&self) -> MutexGuard<'_, HashMap<PlanKey, V>> {
         // A panic cannot leave this map half changed.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<V> Default for Kept<V> {
+    fn default() -> Self {
+        Self(Mutex::default())
     }
 }
 
@@ -110,5 +156,34 @@ mod tests {
         ] {
             assert!(is_the_same_later(sql), "{sql}");
         }
+    }
+
+    #[test]
+    fn few_rows_are_kept_and_only_those_of_a_kept_plan() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let context = SessionContext::new();
+        let frame = |sql: &str| runtime.block_on(context.sql(sql)).unwrap();
+        let key = |query: &str| PlanKey {
+            tables: BTreeMap::from([("accounts", 1)]),
+            query: query.to_owned(),
+            parameters: Vec::new(),
+            shape: Shape::AsItIs,
+        };
+        let few = runtime.block_on(frame("SELECT column1 FROM (VALUES (1), (2))").collect()).unwrap();
+        let many = runtime.block_on(frame("SELECT * FROM generate_series(1, 10000)").collect()).unwrap();
+
+        let kept = KeptPlans::default();
+        kept.keep_result(key("few"), &few);
+        assert_eq!(kept.result(&key("few")), None);
+        let plan = Arc::new(Planned::declared(frame("SELECT 1")).unwrap());
+        for query in ["few", "many"] {
+            kept.keep(key(query), &plan);
+        }
+        kept.keep_result(key("few"), &few);
+        kept.keep_result(key("many"), &many);
+        assert_eq!(kept.result(&key("few")), Some(few));
+        assert_eq!(kept.result(&key("many")), None);
+        let later = PlanKey { tables: BTreeMap::from([("accounts", 2)]), ..key("few") };
+        assert_eq!(kept.result(&later), None);
     }
 }

@@ -23,6 +23,8 @@ writes its tables again.
 - **Time.** Seconds of the clock. The time of a report of Muster's is that from its start to the SUCCESS that a client sees over HTTP: \
 the second count, the hash, the sync and the records are in it. The other programs write a CSV file and do none of this; a second \
 line has their time with `sync -f` of that file. The start of a Python interpreter is not counted.
+- **The first report.** The first report over a snapshot checks the hashes of the tables' files and computes counts and charts, \
+which later reports over the same snapshot use again. It is not in the median; the remarks have its time.
 - **Median, lowest, highest** of three runs of each program, in turn; where there are others, the remarks say so. *Ratio* is Muster's median divided by the program's: \
 below 1, Muster is faster, or for requests in a second, slower.
 - **Processor.** The median of the seconds of processor; for a service, of the server alone.

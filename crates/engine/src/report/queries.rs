@@ -74,12 +74,7 @@ impl Queries {
         failed: impl Fn(DataFusionError) -> EngineError,
         optimize: impl FnOnce(&SessionContext, DataFrame) -> Result<Planned>,
     ) -> Result<Arc<Planned>> {
-        let key = self.whole.as_ref().map(|tables| PlanKey {
-            tables: tables.clone(),
-            query: sql.to_owned(),
-            parameters: self.parameters.clone(),
-            shape,
-        });
+        let key = self.key(sql, shape);
         if let Some(kept) = key.as_ref().and_then(|key| self.engine.plans().get(key)) {
             return Ok(kept);
         }
@@ -96,8 +91,30 @@ impl Queries {
         Ok(planned)
     }
 
-    /// The rows of a query, in its own order.
+    /// What decides the plan of a query and its rows, if the caller sees the tables whole.
+    fn key(&self, sql: &str, shape: Shape) -> Option<PlanKey> {
+        self.whole.as_ref().map(|tables| PlanKey {
+            tables: tables.clone(),
+            query: sql.to_owned(),
+            parameters: self.parameters.clone(),
+            shape,
+        })
+    }
+
+    /// The rows of a query, in its own order: those that an earlier run kept, or what is read now.
     pub(super) async fn collect(&self, step: &str, sql: &str) -> Result<Vec<RecordBatch>> {
+        let key = self.key(sql, Shape::AsItIs);
+        if let Some(rows) = key.as_ref().and_then(|key| self.engine.plans().result(key)) {
+            return Ok(rows);
+        }
+        let rows = self.read(step, sql).await?;
+        if let Some(key) = key {
+            self.engine.plans().keep_result(key, &rows);
+        }
+        Ok(rows)
+    }
+
+    async fn read(&self, step: &str, sql: &str) -> Result<Vec<RecordBatch>> {
         let failed = |e: DataFusionError| EngineError::plan(step, e);
         let optimize = |_: &SessionContext, query: DataFrame| Planned::declared(query).map_err(failed);
         let planned = self.planned(sql, Shape::AsItIs, failed, optimize).await?;
