@@ -7,6 +7,7 @@
 
 mod collector;
 mod figures;
+mod nodes;
 
 use crate::api::{Api, Report};
 use crate::failure::{Context, Failure, Result};
@@ -16,6 +17,7 @@ use crate::server::Server;
 use crate::tally::Tally;
 use crate::workspace::{Workspace, must_run_everything};
 use collector::{Collector, Span};
+use nodes::Nodes;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
@@ -67,6 +69,7 @@ pub fn sent(workspace: &Workspace, binary: &Path) -> Result<Tally> {
     let names = world.watched(&mut note)?;
     note("a report goes on in its trace after its process was killed", world.killed());
     note("a collector that is down or silent delays nothing", world.silent());
+    Nodes::new(binary, &folder)?.traced(&collector, &mut note)?;
     note("nothing of a person was sent or logged", world.nothing_of(&names));
     Ok(tally)
 }

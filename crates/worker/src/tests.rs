@@ -10,6 +10,7 @@ use muster_reports::message::Severity;
 use muster_reports::ports::{Cancelled, ResultOrder, Started};
 use muster_reports::task::{NewTask, Progress, Task, TaskState};
 use muster_reports::task_list::{TaskPage, VisibleTasks};
+use muster_reports::trace::NoTraces;
 use muster_testkit::build::{new_task, same_as, task_id, tenant};
 use muster_testkit::{FakeRun, FakeRunner, MemoryStore, TestClock, acts};
 use std::collections::{BTreeMap, HashSet};
@@ -187,6 +188,7 @@ impl Installation {
             runner,
             files: self.folder.clone(),
             clock: self.clock.clone(),
+            traces: Arc::new(NoTraces),
             settings: WorkerSettings {
                 count: 2,
                 lease: LEASE,
