@@ -256,8 +256,9 @@ impl Scheduler {
         };
         let start = ScheduledStart { operation, report, arguments: &arguments };
         let span = tracing::info_span!(target: TARGET, "start", %report, task = Empty);
-        let task = self.reports.start_scheduled(owner, start, &run.task_id(), note).instrument(span.clone());
-        let task = task.await?;
+        let id = run.task_id();
+        let started = self.reports.start_scheduled(owner, start, &id, note);
+        let task = started.instrument(span.clone()).await?;
         span.record("task", task.id.as_str());
         reached(Failpoint::RunTaskStarted);
         Ok(Some(self.started(&task.id)))
