@@ -127,7 +127,7 @@ fn effective(cli: &Cli) -> Result<Effective> {
 /// Log lines go to standard error. Unless a filter is set, commands that end by themselves log only what is wrong.
 ///
 /// Spans of requests and runs are made whatever the filter says, so that each line has their ids. Spans of the operators of
-/// plans are made only for a collector: there are many.
+/// plans are made only for a collector: there are many. Those of libraries are never made: they may have what a client sent.
 fn start_log(settings: &Settings, command: &Command, telemetry: Option<&Telemetry>) -> Result {
     let is_default = settings.log.filter == Log::default().filter;
     let quiet = is_default && !matches!(command, Command::Serve(_));

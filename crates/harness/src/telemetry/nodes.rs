@@ -2,7 +2,7 @@
 //! trace, and so is the run of a schedule.
 
 use super::collector::{Collector, Span};
-use super::{CALLER, PATIENCE, World, expect};
+use super::world::{CALLER, PATIENCE, World, expect};
 use crate::command;
 use crate::failure::{Failure, Result};
 use crate::installation::{Installation, over_postgres};
