@@ -76,11 +76,12 @@ fn table<'a>(arguments: impl Iterator<Item = &'a Arg>) -> String {
                 .map(|value| format!("`{}`", value.get_name()))
                 .collect();
             if !words.is_empty() && argument.get_action().takes_values() {
-                meaning.push_str(&format!(": {}", words.join(", ")));
+                meaning.push_str(&format!("; one of {}", words.join(", ")));
             }
             let defaults: Vec<String> = argument
                 .get_default_values()
                 .iter()
+                .filter(|value| !value.is_empty())
                 .map(|value| format!("`{}`", value.to_string_lossy()))
                 .collect();
             if !defaults.is_empty() && argument.get_action().takes_values() {
