@@ -8,7 +8,7 @@ const HEAD: &str = "\
 # Commands
 
 `cargo xtask docs` writes this page from the declarations of the commands; change those, not this page. \
-`muster COMMAND --help` says the same. [command-line.md](command-line.md) has what holds for all commands: statuses, forms of \
+`--help` of a command says the same. [command-line.md](command-line.md) has what holds for all commands: statuses, forms of \
 results, and how a service is reached.
 
 ";
