@@ -19,7 +19,9 @@ const PROGRAM: &str = "muster";
 /// The section of a program with the list of packages.
 pub const SECTION: &str = ".dep-v0";
 /// Beginnings of the names of files with a licence or a notice, in lower case.
-const TEXTS: [&str; 5] = ["license", "licence", "copying", "notice", "unlicense"];
+const TEXTS: [&str; 6] = ["license", "licence", "copying", "notice", "unlicense", "ofl"];
+/// How deep below its folder a package's foreign parts have their licences, such as `aws-lc/LICENSE` and `src/zlib/LICENSE`.
+const FOREIGN_DEPTH: usize = 3;
 
 /// A package that is built in.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,6 +34,8 @@ struct Package {
     sha256: Option<String>,
     /// Its folder on this machine.
     folder: PathBuf,
+    /// Whether it has parts of others with licences of their own: sources of a C library, or fonts of ours.
+    has_foreign: bool,
     /// The packages that it needs, by name and version.
     needs: BTreeSet<(String, String)>,
 }
@@ -107,7 +111,8 @@ impl BuiltIn {
             let sha256 = sums.get(&key).cloned();
             let folder = manifest.parent().unwrap_or(Path::new("/")).to_owned();
             let licence = text(&package["license"]);
-            found.insert(key, Package { name, version, licence, sha256, folder, needs });
+            let has_foreign = package["links"].is_string() || sha256.is_none();
+            found.insert(key, Package { name, version, licence, sha256, folder, has_foreign, needs });
         }
         Ok(Self(found))
     }
@@ -191,7 +196,8 @@ impl BuiltIn {
         for package in self.0.values() {
             let name = format!("{} {}", package.name, package.version);
             writeln!(list, "{name}\n    {}", package.licence).context(|| name.clone())?;
-            for file in texts_in(&package.folder)? {
+            let depth = if package.has_foreign { FOREIGN_DEPTH } else { 1 };
+            for file in texts_in(&package.folder, depth)? {
                 let bytes = std::fs::read(&file).context(|| format!("{} cannot be read", file.display()))?;
                 let text = String::from_utf8_lossy(&bytes).replace("\r\n", "\n").trim().to_owned();
                 by_text.entry(text).or_default().insert(name.clone());
@@ -233,16 +239,20 @@ fn purl(name: &str, version: &str) -> String {
     format!("pkg:cargo/{name}@{}", version.replace('+', "%2B"))
 }
 
-/// The files of a folder that have a licence or a notice, by name.
-fn texts_in(folder: &Path) -> Result<Vec<PathBuf>> {
+/// The files that have a licence or a notice, by name, in a folder and those below it, as many levels as `depth`.
+fn texts_in(folder: &Path, depth: usize) -> Result<Vec<PathBuf>> {
     let entries = std::fs::read_dir(folder).context(|| format!("{} cannot be listed", folder.display()))?;
-    let mut files: Vec<PathBuf> =
-        entries.flatten().map(|entry| entry.path()).filter(|path| path.is_file()).collect();
-    files.sort();
-    files.retain(|file| {
-        let name = file.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
-        TEXTS.iter().any(|beginning| name.starts_with(beginning))
-    });
+    let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    paths.sort();
+    let mut files = Vec::new();
+    for path in paths {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+        if path.is_dir() && !path.is_symlink() && depth > 1 {
+            files.extend(texts_in(&path, depth - 1)?);
+        } else if path.is_file() && TEXTS.iter().any(|beginning| name.starts_with(beginning)) {
+            files.push(path);
+        }
+    }
     Ok(files)
 }
 
@@ -313,6 +323,8 @@ mod tests {
             ("a", "license.txt", "Do as you like.\n"),
             ("b", "COPYING", "Do as b likes."),
             ("b", "README", "no licence"),
+            ("muster/assets/fonts", "OFL.txt", "Of a font."),
+            ("a/vendored", "LICENSE", "Of another package's tests."),
         ] {
             std::fs::create_dir_all(folder.join(name)).unwrap();
             std::fs::write(folder.join(name).join(file), text).unwrap();
@@ -323,7 +335,8 @@ mod tests {
         assert!(list.contains("In a 1.0.0, muster 1.0.0:\n\nDo as you like.\n"), "{list}");
         assert!(list.contains("In b 1.0.0:\n\nDo as b likes.\n"), "{list}");
         assert_eq!(list.matches("Do as you like.").count(), 1);
-        assert!(!list.contains("no licence"), "{list}");
+        assert!(list.contains("In muster 1.0.0:\n\nOf a font.\n"), "{list}");
+        assert!(!list.contains("no licence") && !list.contains("tests"), "{list}");
         assert!(list.lines().any(|line| line == "b 1.0.0"), "{list}");
     }
 }

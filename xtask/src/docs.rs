@@ -1,7 +1,7 @@
 //! `cargo xtask docs`: docs/reports.md, written from the report definitions, and docs/limits.md, from the code.
 //!
 //! Definitions and code are what runs; the documents are what people read. Tidy fails when they differ. The pages of tables,
-//! of steps of a refresh and of settings are written by tests of the engine and of `muster`, which have the declarations as
+//! of steps of a refresh, of settings and of commands are written by tests of the engine and of `muster`, which have the declarations as
 //! values; the same tests fail when a page is stale.
 
 mod limits;

@@ -45,7 +45,7 @@ enum Task {
     Docs,
     /// All tests; installs what they need; the last line has the totals
     Test,
-    /// Do what the README and the book ask their reader to do, and compare what happens with what they show
+    /// Do what the README, the book and the documents ask their reader to do, and compare what happens with what they show
     Book(book::Options),
     /// Only the published clients against a running server
     Clients(clients::Options),

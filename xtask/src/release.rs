@@ -36,15 +36,15 @@ pub struct Options {
 
 /// Makes the release, and prints its folder. Whether everything succeeded.
 pub fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
-    let binary = match &options.binary {
-        Some(_) => workspace.binary(options.binary.as_deref())?,
-        None => built(workspace)?,
-    };
     let release = Release {
         workspace,
         version: version::of(workspace)?,
         epoch: version::epoch(workspace)?,
         arch: std::env::consts::ARCH,
+    };
+    let binary = match &options.binary {
+        Some(_) => workspace.binary(options.binary.as_deref())?,
+        None => built(&release)?,
     };
     let key = match options.is_tried {
         true => Some(trial::key(workspace)?),
@@ -95,10 +95,22 @@ fn sign(release: &Release, file: &Path, key: &Path) -> Result<()> {
     command::run(&mut sign)
 }
 
-/// The program as it is handed out.
-fn built(workspace: &Workspace) -> Result<PathBuf> {
+/// The program as it is handed out. The texts of panics have paths of sources: they name neither this repository's folder
+/// nor that of cargo, so that they are the same wherever the program is built. OpenSSL has the time of its build in it, which
+/// is that of the release.
+fn built(release: &Release) -> Result<PathBuf> {
+    let workspace = release.workspace;
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| std::env::home_dir().map(|home| home.join(".cargo")));
+    let folders = [(home, "/cargo"), (Some(workspace.root.clone()), "/muster")];
+    let flags: Vec<String> = folders
+        .into_iter()
+        .filter_map(|(folder, name)| Some(format!("--remap-path-prefix={}={name}", folder?.display())))
+        .collect();
     let mut build = muster_harness::workspace::cargo();
-    build.current_dir(&workspace.root).args(["build", "--locked", "--profile", "dist", "--bin", "muster"]);
+    build.current_dir(&workspace.root).env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"));
+    build.env("SOURCE_DATE_EPOCH", &release.epoch);
+    build.args(["build", "--locked", "--profile", "dist", "--bin", "muster"]);
     command::run(&mut build)?;
     Ok(workspace.target.join("dist").join("muster"))
 }

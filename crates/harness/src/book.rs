@@ -1,5 +1,5 @@
-//! `cargo xtask book`: does what the README and the pages of the book ask their reader to do, and compares what happens
-//! with what they show.
+//! `cargo xtask book`: does what the README, the pages of the book and the documents of `docs` ask their reader to do, and
+//! compares what happens with what they show.
 //!
 //! Why not one of the crates that run commands of documents: a page is one session. It writes files, starts a service,
 //! exports variables, and uses ids that were printed before; those crates run each command by itself.
@@ -15,6 +15,7 @@ use crate::failure::{Context, Failure, Result};
 use crate::install;
 use crate::tally::Tally;
 use crate::workspace::{Workspace, must_run_everything};
+pub use page::PageKind;
 use page::Step;
 use shell::Shell;
 use std::path::{Path, PathBuf};
@@ -33,6 +34,9 @@ pub struct Options {
     #[arg(long)]
     pub picture: bool,
 }
+
+/// The folder of the documents of reference, which the book includes.
+const DOCUMENTS: &str = "docs/";
 
 /// The page whose folder has a PDF to make the picture from, that PDF, and the picture.
 const PICTURE: (&str, &str, &str) =
@@ -62,6 +66,7 @@ pub fn pages(workspace: &Workspace, binary: &Path, named: &str) -> Result<Tally>
     }
     let mut found = vec![workspace.root.join("README.md")];
     find(&workspace.root.join("book/src"), &mut found)?;
+    find(&workspace.root.join(DOCUMENTS), &mut found)?;
     found.sort();
     let place = workspace.fresh_folder("book")?;
     for page in &found {
@@ -71,7 +76,9 @@ pub fn pages(workspace: &Workspace, binary: &Path, named: &str) -> Result<Tally>
         }
         let text = std::fs::read_to_string(page).context(|| format!("{name} cannot be read"))?;
         let mut done = 0;
-        let ended = follow(&text, &place.join(&name), binary, &mut done);
+        let kind = if name.starts_with(DOCUMENTS) { PageKind::Reference } else { PageKind::Book };
+        let steps = page::steps(&text, kind);
+        let ended = steps.and_then(|steps| follow(steps, &text, &place.join(&name), binary, &mut done));
         tally.passed += done;
         match ended {
             Ok(()) if done > 0 => println!("ok    {name}: {done} commands"),
@@ -92,8 +99,8 @@ pub fn pages(workspace: &Workspace, binary: &Path, named: &str) -> Result<Tally>
 ///
 /// # Errors
 /// When one is not; the text has its line.
-pub fn check(page: &str) -> Result<()> {
-    page::steps(page).map(|_| ())
+pub fn check(page: &str, kind: PageKind) -> Result<()> {
+    page::steps(page, kind).map(|_| ())
 }
 
 fn find(folder: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
@@ -109,9 +116,8 @@ fn find(folder: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
     Ok(())
 }
 
-/// Follows one page and counts its commands. The text of a failure begins with the line.
-fn follow(text: &str, place: &Path, binary: &Path, done: &mut u64) -> Result<()> {
-    let steps = page::steps(text)?;
+/// Follows the steps of one page and counts its commands. The text of a failure begins with the line.
+fn follow(steps: Vec<Step>, text: &str, place: &Path, binary: &Path, done: &mut u64) -> Result<()> {
     if steps.is_empty() {
         return Ok(());
     }
@@ -185,7 +191,8 @@ mod tests {
 
     fn follow_in(name: &str, page: &str) -> (u64, std::result::Result<(), String>) {
         let (place, mut done) = (Place::new(name), 0);
-        let ended = follow(page, &place.0, Path::new("/bin/true"), &mut done);
+        let steps = page::steps(page, PageKind::Book).expect("every block is of a known kind");
+        let ended = follow(steps, page, &place.0, Path::new("/bin/true"), &mut done);
         (done, ended.map_err(|failure| failure.to_string()))
     }
 

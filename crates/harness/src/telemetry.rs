@@ -7,15 +7,18 @@
 
 mod collector;
 mod figures;
+mod nodes;
+mod world;
 
 use crate::api::{Api, Report};
 use crate::failure::{Context, Failure, Result};
-use crate::installation::{Installation, SETTINGS};
+use crate::installation::Installation;
 use crate::port::ReservedPort;
 use crate::server::Server;
 use crate::tally::Tally;
 use crate::workspace::{Workspace, must_run_everything};
 use collector::{Collector, Span};
+use nodes::Nodes;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
@@ -23,17 +26,15 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
+use world::{CALLER, PATIENCE, World, expect};
 
 /// People in the organisation.
 const IDENTITIES: u64 = 200;
-/// How long something may take to arrive.
-const PATIENCE: Duration = Duration::from_secs(60);
 /// How long a service with a collector that does not answer may take to stop: five seconds for the rest of the spans, and
 /// what every stop takes.
 const STOP_MAX: Duration = Duration::from_secs(15);
-/// The trace and the span that a client names, from W3C's specification.
+/// The trace that a client names, from W3C's specification.
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
-const CALLER: &str = "00f067aa0ba902b7";
 /// Another trace, of the report whose process is killed.
 const KILLED_TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 /// What a hostile client writes. It is nowhere else.
@@ -67,36 +68,12 @@ pub fn sent(workspace: &Workspace, binary: &Path) -> Result<Tally> {
     let names = world.watched(&mut note)?;
     note("a report goes on in its trace after its process was killed", world.killed());
     note("a collector that is down or silent delays nothing", world.silent());
+    Nodes::new(binary, &folder)?.traced(&collector, &mut note)?;
     note("nothing of a person was sent or logged", world.nothing_of(&names));
     Ok(tally)
 }
 
-struct World<'a> {
-    installation: &'a Installation,
-    collector: &'a Collector,
-}
-
 impl World<'_> {
-    /// A service that sends to the collector.
-    fn serve(&self, more: &[(&str, &str)]) -> Result<Server> {
-        self.spawn(more).and_then(|mut server| server.wait_ready().map(|()| server))
-    }
-
-    fn spawn(&self, more: &[(&str, &str)]) -> Result<Server> {
-        let headers = self.collector.headers_file.display().to_string();
-        let endpoint = self.collector.address();
-        let sending = [
-            ("MUSTER__TELEMETRY__ENDPOINT", endpoint.as_str()),
-            ("MUSTER__TELEMETRY__HEADERS_FILE", headers.as_str()),
-            ("MUSTER__TELEMETRY__INTERVAL_S", "1"),
-            ("MUSTER__LOG__FORMAT", "json"),
-            // A variable that OpenTelemetry has: spans are sent at once.
-            ("OTEL_BSP_SCHEDULE_DELAY", "50"),
-            ("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment.name=checks"),
-        ];
-        self.installation.spawn(&[&SETTINGS[..], &sending, more].concat())
-    }
-
     /// A service that is watched: its traces, and its metrics over both ways. The names of its people.
     fn watched(&self, note: &mut impl FnMut(&str, Result<()>)) -> Result<BTreeSet<String>> {
         let port = ReservedPort::new()?;
@@ -395,13 +372,6 @@ impl World<'_> {
         }
         Ok(())
     }
-}
-
-fn expect<T: PartialEq + std::fmt::Debug>(what: &str, found: &T, expected: &T) -> Result<()> {
-    if found == expected {
-        return Ok(());
-    }
-    Err(Failure::new(format!("{what} is {found:?}: expected {expected:?}")))
 }
 
 /// What the file of the report of identities says of people: their names and e-mail addresses, and how many rows it has.

@@ -13,7 +13,7 @@ use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 use muster_reports::Error;
 use muster_reports::metric;
-use muster_reports::trace::{TARGET, Trace};
+use muster_reports::trace::{TARGET, Trace, Traces};
 use std::panic::AssertUnwindSafe;
 use std::time::Instant;
 use tower::ServiceExt;
@@ -37,7 +37,7 @@ pub(crate) async fn answer(state: AppState, routes: Router, mut request: Request
         target: TARGET, parent: None, "request", tracking_id, trace = Empty, method = name_of(request.method()), route = Empty,
         client = Empty, status = Empty, bytes = Empty, otel.status_code = Empty
     );
-    let trace = trace(&request, &tracking_id, &span);
+    let trace = trace(&*state.inner().wiring.traces, &request, &tracking_id, &span);
     span.record("trace", trace.id());
     request.extensions_mut().insert(trace);
     let method = request.method().clone();
@@ -67,11 +67,11 @@ pub(crate) async fn answer(state: AppState, routes: Router, mut request: Request
 }
 
 /// The trace that the request says it belongs to, or a new one. `span` gets its place in it.
-fn trace(request: &Request, tracking_id: &str, span: &Span) -> Trace {
+fn trace(traces: &dyn Traces, request: &Request, tracking_id: &str, span: &Span) -> Trace {
     let all = |name| request.headers().get_all(name).into_iter().map(HeaderValue::as_bytes);
     let trace = Trace::brought(all("traceparent"), all("tracestate"), tracking_id);
     let caller = Trace::caller_span(all("traceparent"));
-    match muster_telemetry::begin(span, &trace, caller.as_deref()) {
+    match span.in_scope(|| traces.begin(&trace, caller.as_deref())) {
         Some(sampled) => trace.with_sampled(sampled),
         None => trace,
     }

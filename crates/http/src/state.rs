@@ -18,6 +18,7 @@ use muster_reports::ports::{Clock, Credentials, FileOpener, Ids, Readiness};
 use muster_reports::service::{
     Administration, Definitions, Notifications, Reviews, SavedSearches, Schedules, SodPolicies,
 };
+use muster_reports::trace::Traces;
 use std::sync::Arc;
 
 /// Everything that is joined into an [`AppState`].
@@ -52,6 +53,8 @@ pub struct Wiring {
     pub clock: Arc<dyn Clock>,
     /// Ids of requests and tokens.
     pub ids: Arc<dyn Ids>,
+    /// Sends the spans of requests.
+    pub traces: Arc<dyn Traces>,
     /// Access tokens of our own.
     pub issuer: TokenIssuer,
     /// Issuers whose access tokens are accepted too.

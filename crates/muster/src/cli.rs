@@ -5,6 +5,8 @@ mod definition;
 mod flowing;
 mod keeping;
 mod notification;
+#[cfg(test)]
+mod page;
 mod refresh;
 mod report;
 mod review;

@@ -90,7 +90,8 @@ settings! {
         /// `OTEL_EXPORTER_OTLP_ENDPOINT` is too, nothing is sent.
         endpoint: Option<String> = None,
         /// A file with headers of each request, one `Name: value` a line, such as a token of the collector. Read at the
-        /// start; only its owner may be able to read it. A relative path starts from the data directory.
+        /// start; only its owner may be able to read it. A relative path starts from the data directory;
+        /// `credential:NAME` is a credential of systemd.
         headers_file: Option<PathBuf> = None,
         /// A PEM file with the certificates to trust, in place of the system's. A relative path starts from the data
         /// directory.

@@ -53,7 +53,6 @@ use std::sync::Arc;
 use token_keys::TokenKeyFiles;
 
 pub use folder::private_dir as make_private;
-pub use folder::secret as owners_secret;
 pub use folder::secret as secret_text;
 pub use installation::MARK;
 pub use pkcs11::KeyInToken;

@@ -34,7 +34,7 @@ use config::{Effective, Given, Log, LogFormat, Settings};
 use failure::{Context, Failure, Result};
 use muster_http::connections::open_files;
 use muster_reports::trace::{PLAN_TARGET, TARGET};
-use muster_telemetry::Telemetry;
+use muster_telemetry::{Telemetry, spans_of_ours};
 use std::io::IsTerminal;
 use std::process::ExitCode;
 use tracing_subscriber::filter::Directive;
@@ -127,7 +127,7 @@ fn effective(cli: &Cli) -> Result<Effective> {
 /// Log lines go to standard error. Unless a filter is set, commands that end by themselves log only what is wrong.
 ///
 /// Spans of requests and runs are made whatever the filter says, so that each line has their ids. Spans of the operators of
-/// plans are made only for a collector: there are many.
+/// plans are made only for a collector: there are many. Those of libraries are never made: they may have what a client sent.
 fn start_log(settings: &Settings, command: &Command, telemetry: Option<&Telemetry>) -> Result {
     let is_default = settings.log.filter == Log::default().filter;
     let quiet = is_default && !matches!(command, Command::Serve(_));
@@ -155,8 +155,9 @@ fn start_log(settings: &Settings, command: &Command, telemetry: Option<&Telemetr
         LogFormat::Text => lines.boxed(),
         LogFormat::Json => lines.json().boxed(),
     };
-    // The filter is of all layers. A filter of the lines alone would lose a line after each question whether a level is
-    // logged that is not followed by a line, and libraries ask that.
-    let started = registry().with(telemetry.map(Telemetry::layer)).with(filter).with(lines).try_init();
+    // The filters are of all layers. A filter of one layer would lose a line or a span after each question whether a level
+    // is logged that is not followed by a line, and libraries ask that.
+    let layers = registry().with(telemetry.map(Telemetry::layer)).with(filter).with(spans_of_ours());
+    let started = layers.with(lines).try_init();
     started.map_err(|error| Failure::with("the log cannot be started", error))
 }

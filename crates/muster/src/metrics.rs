@@ -157,7 +157,7 @@ fn begin_at_zero(reports: &BTreeSet<String>) {
     }
     counter!(metric::REFUSED_BY_LIMIT.name).absolute(0);
     counter!(metric::CANCELS.name).absolute(0);
-    for limit in ["connections", "request_time", "plan_memory"] {
+    for limit in ["connections", "request_time", "plan_memory", "audit_backlog"] {
         counter!(metric::LIMITS.name, "limit" => limit).absolute(0);
     }
     gauge!(metric::CONNECTIONS.name).set(0.0);

@@ -30,7 +30,7 @@ use muster_reports::{Catalogue, Reports, service};
 use muster_runs::{
     Copies, CustomDefinitions, Inspections, Lock, ResultExpiry, ResultFiles, ServiceReadiness, Swept,
 };
-use muster_telemetry::{Meters, Telemetry};
+use muster_telemetry::{Meters, Places, Telemetry};
 use muster_worker::{Scheduler, SchedulerSettings, Stop, Worker, WorkerSettings};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -302,6 +302,7 @@ fn worker(data: &DataDir, files: Arc<ResultFiles>, runner: Arc<dyn ReportRunner>
         runner,
         files,
         clock: Arc::new(SystemClock),
+        traces: Arc::new(Places),
         settings: WorkerSettings {
             count: settings.count,
             lease: Duration::from_millis(settings.lease_ms),
@@ -383,6 +384,7 @@ fn scheduler(data: &DataDir, reports: Arc<Reports>, engine: Arc<Engine>) -> Resu
         saved_searches: data.store.clone(),
         refresher: Arc::new(data.scheduled_refreshes(engine)?),
         clock: Arc::new(SystemClock),
+        traces: Arc::new(Places),
         settings: SchedulerSettings {
             poll: SCHEDULER_POLL,
             lease: SCHEDULER_LEASE,
@@ -491,6 +493,7 @@ fn state(
         }),
         clock: Arc::new(SystemClock),
         ids: Arc::new(SystemIds),
+        traces: Arc::new(Places),
         issuer: data.token_issuer()?,
         external_issuers: issuers::external(&data.settings, &data.tenant, data.dir())?,
         secret_key: data.secret_key()?,

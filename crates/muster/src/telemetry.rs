@@ -1,13 +1,12 @@
 //! Traces and metrics for a collector, as the settings and the environment want them.
 
 use crate::config::Settings;
-use crate::data_dir::owners_secret;
+use crate::data_dir::SecretFile;
 use crate::failure::{Context, Failure, Result};
 use crate::ids::SystemIds;
 use muster_reports::ports::Ids;
 use muster_telemetry::Telemetry;
 use std::collections::HashMap;
-use std::path::Path;
 use std::time::Duration;
 
 /// Variables that name a collector, as OpenTelemetry has them.
@@ -35,7 +34,7 @@ pub fn begin(settings: &Settings) -> Result<Option<Telemetry>> {
     }
     let dir = &settings.data.dir;
     let headers = match &given.headers_file {
-        Some(file) => headers(&dir.join(file))?,
+        Some(file) => headers(&SecretFile::find(HEADERS, file, dir)?)?,
         None => HashMap::new(),
     };
     let trusted = given.ca_file.as_ref().map(|file| {
@@ -55,14 +54,13 @@ pub fn begin(settings: &Settings) -> Result<Option<Telemetry>> {
     telemetry.map(Some).map_err(|error| Failure::usage(format!("telemetry: {error}")))
 }
 
-/// The headers of a file that only its owner may read.
-fn headers(path: &Path) -> Result<HashMap<String, String>> {
-    const KEY: &str = "telemetry.headers_file";
-    let text = owners_secret(path)
-        .context(|| KEY.into())?
-        .ok_or_else(|| Failure::usage(format!("{KEY}: there is no file {}", path.display())))?;
-    parse(&text).map_err(|line| {
-        Failure::usage(format!("{KEY}: line {line} of {}: expected `Name: value`", path.display()))
+/// The setting with the file of headers.
+const HEADERS: &str = "telemetry.headers_file";
+
+/// The headers of a file.
+fn headers(file: &SecretFile) -> Result<HashMap<String, String>> {
+    parse(&file.text(HEADERS)?).map_err(|line| {
+        Failure::usage(format!("{HEADERS}: line {line} of {}: expected `Name: value`", file.path.display()))
     })
 }
 

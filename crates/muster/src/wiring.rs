@@ -16,6 +16,7 @@ use muster_runs::{
     Authority, Comparisons, Copies, Histories, PackageParts, Packages, Refreshes, ReportRuns, ResultExpiry,
     ResultWriting, ReviewRuns, ScheduledRefreshes, Searches, Snapshots, Sweep,
 };
+use muster_telemetry::Places;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -170,6 +171,7 @@ impl DataDir {
             audit: self.store.clone(),
             clock: Arc::new(SystemClock),
             ids: Arc::new(SystemIds),
+            traces: Arc::new(Places),
             mailer: self.mailer()?,
             webhooks: Webhooks::new(self.webhook_keys()?, notifications.internal_networks)?,
             settings: DelivererSettings {

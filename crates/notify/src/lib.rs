@@ -31,7 +31,7 @@ use muster_reports::notification::{DeliveryAttempts, DeliveryStep, Notice, Notif
 use muster_reports::notify::Recipient;
 use muster_reports::ports::{AuditTrail, Clock, Credentials, FileOpener, Ids, NotificationStore, TaskStore};
 use muster_reports::task::{PublishedFile, Task};
-use muster_reports::trace::{TARGET, Trace};
+use muster_reports::trace::{TARGET, Trace, Traces};
 use outcome::Outcome;
 use sha2::{Digest, Sha256};
 use std::io::Read;
@@ -76,6 +76,8 @@ pub struct Deliverer {
     pub clock: Arc<dyn Clock>,
     /// Ids of audit events.
     pub ids: Arc<dyn Ids>,
+    /// Sends the spans of deliveries.
+    pub traces: Arc<dyn Traces>,
     /// Sends mail, if the settings name a server.
     pub mailer: Option<Mailer>,
     /// Sends webhooks.
@@ -133,7 +135,7 @@ impl Deliverer {
         }
         let trace = self.trace(&claim.notification).await?;
         if let Some(trace) = &trace {
-            muster_telemetry::follow(&span, trace);
+            span.in_scope(|| self.traces.follow(trace));
         }
         self.deliver_within(claim, trace.as_ref()).instrument(span).await
     }

@@ -10,6 +10,7 @@ use muster_reports::ids::{ClientId, WorkerId};
 use muster_reports::notification::DeliveryState;
 use muster_reports::notify::{Notify, Occasion, Wish};
 use muster_reports::task::{AttemptEnd, NewTask};
+use muster_reports::trace::NoTraces;
 use muster_testkit::servers::smtpd::{self, Mode, PASSWORD, Smtpd};
 use muster_testkit::{CountingIds, MemoryStore, TestClock, build};
 use std::fs::File;
@@ -46,6 +47,7 @@ fn world(mailer: Option<Mailer>, attachment_bytes_max: u64) -> World {
         audit: store.clone(),
         clock: clock.clone(),
         ids: Arc::new(CountingIds::default()),
+        traces: Arc::new(NoTraces),
         mailer,
         webhooks: Webhooks::new(Arc::new(|| Ok(WebhookKeys { current: KEY, previous: None })), true).unwrap(),
         settings: DelivererSettings {

@@ -71,7 +71,7 @@ metrics! {
     REFUSED_BY_LIMIT: Counter "muster_http_rate_limited_total" [] "Requests that were refused because of a rate limit.";
     CANCELS: Counter "muster_report_cancels_total" [] "Requests that cancelled a report, waiting or running, or found it cancelled.";
     LIMITS: Counter "muster_limits_reached_total" ["limit"]
-        "Times that a limit was reached: `connections` (the next client waits), `request_time` (answered with 503), or `plan_memory` (a plan began again in a form that spills).";
+        "Times that a limit was reached: `connections` (the next client waits), `request_time` (answered with 503), `plan_memory` (a plan began again in a form that spills), or `audit_backlog` (a download that must be recorded was refused, because too many audit events wait to be passed on).";
     SNAPSHOT_TIMESTAMP: Gauge "muster_snapshot_timestamp_seconds" [] "When the newest snapshot was published, in seconds since 1970.";
     SNAPSHOT_ROWS: Gauge "muster_snapshot_rows" ["table"] "Rows of the tables of the newest snapshot.";
     SOURCE_TIMESTAMP: Gauge "muster_source_read_timestamp_seconds" ["source"] "When the last read of the source ended, in seconds since 1970.";

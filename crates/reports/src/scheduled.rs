@@ -17,6 +17,7 @@ use crate::kind::ReportKind;
 use crate::message::{Message, Severity};
 use crate::notify::{Notify, Wish};
 use crate::schedule::{Schedule, ScheduleForm};
+use crate::trace::Trace;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
@@ -329,6 +330,12 @@ impl ScheduledRun {
     /// The id of its snapshot. All attempts have the same: as soon as one publishes it, the run has its refresh.
     pub fn snapshot_id(&self) -> SnapshotId {
         SnapshotId::new(self.id("snapshot", ""))
+    }
+
+    /// Its trace. All attempts have the same, and each has a span of its own; so a node that continues a run of a dead one
+    /// goes on in its trace.
+    pub fn trace(&self) -> Trace {
+        Trace::chosen(&self.id("trace", ""), &self.id("span", &self.failures.to_string()))
     }
 
     fn id(&self, what: &str, number: &str) -> String {

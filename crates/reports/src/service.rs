@@ -36,6 +36,7 @@ use crate::error::{Error, Result};
 use crate::ids::{ReportId, TaskDefinitionId, TaskId};
 use crate::kind::{FileFormat, ReportKind};
 use crate::message::Message;
+use crate::metric;
 use crate::notify::{Notify, NotifyPolicy, Wish};
 use crate::ports::{
     AuditTrail, Cancelled, Clock, DocumentSearcher, IdentityHistory, Ids, QueryLanguage, RefreshLog,
@@ -476,6 +477,7 @@ impl Reports {
         if let Some(backlog_max) = self.limits.audit_backlog_max
             && self.audit.backlog(&caller.tenant).await? >= backlog_max
         {
+            metrics::counter!(metric::LIMITS.name, "limit" => "audit_backlog").increment(1);
             return Err(Error::unavailable(format!(
                 "{backlog_max} audit events wait to be passed on: expected fewer before another download is recorded"
             )));

@@ -7,6 +7,7 @@
 //! - the trace id is the one that the request brought, if it brought a valid one; the span id is always ours;
 //! - `tracestate` is kept only with a trace that the request brought, and is bounded.
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Bytes of `tracestate` that are passed on.
@@ -45,6 +46,13 @@ impl Trace {
     /// its second half that of the span.
     pub fn begin(request: &str) -> Self {
         Self { id: request.into(), span: span_of(request), sampled: false, state: None }
+    }
+
+    /// A trace that begins here with an id that was chosen before; the second half of `chosen` becomes the id of the span.
+    /// Both are ids of 32 lower-case hex digits. So work that is done in several attempts has one trace, and each attempt a
+    /// span of its own.
+    pub fn chosen(id: &str, chosen: &str) -> Self {
+        Self { id: id.into(), span: span_of(chosen), sampled: false, state: None }
     }
 
     /// The trace of a request that brought these headers of the names `traceparent` and `tracestate`, in their order.
@@ -99,6 +107,36 @@ impl Trace {
     pub fn state_header(&self) -> Option<&str> {
         self.state.as_deref()
     }
+}
+
+/// Gives spans their place in the traces that are sent to a collector.
+///
+/// Why a port: those who ask make their spans with `tracing`, and need not be built with what sends them. Each call is about
+/// the current span of the thread, which must not have a child yet.
+pub trait Traces: Send + Sync {
+    /// Makes the current span the one that `trace` names. `caller` is the id of the caller's span, if the request brought
+    /// one. Returns whether the trace is sampled; `None` where no spans are sent.
+    fn begin(&self, trace: &Trace, caller: Option<&str>) -> Option<bool>;
+
+    /// Makes the current span a child of the one that `trace` names, which may be of another process.
+    fn follow(&self, trace: &Trace);
+
+    /// Sends a span of the trace that lasted `from` a time `until` another, in which something waited.
+    fn waited(&self, name: &'static str, trace: &Trace, from: DateTime<Utc>, until: DateTime<Utc>);
+}
+
+/// Sends nothing.
+#[derive(Debug, Clone, Copy)]
+pub struct NoTraces;
+
+impl Traces for NoTraces {
+    fn begin(&self, _: &Trace, _: Option<&str>) -> Option<bool> {
+        None
+    }
+
+    fn follow(&self, _: &Trace) {}
+
+    fn waited(&self, _: &'static str, _: &Trace, _: DateTime<Utc>, _: DateTime<Utc>) {}
 }
 
 /// The second half of a fresh id, which must not be all zeros.

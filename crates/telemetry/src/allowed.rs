@@ -72,6 +72,13 @@ const SPANS: &[Allowed] = &[
     Allowed { span: "charts", attributes: &[] },
     Allowed { span: "files", attributes: &[("files", "muster.files", Form::Number)] },
     Allowed { span: "publish", attributes: &[] },
+    Allowed {
+        span: "schedule",
+        attributes: &[
+            ("schedule", "muster.schedule", Form::Text),
+            ("attempt", "muster.attempt", Form::Number),
+        ],
+    },
     Allowed { span: "refresh", attributes: &[] },
     Allowed {
         span: "deliver",

@@ -1,8 +1,8 @@
 //! Sends traces and metrics to a collector that takes OTLP over HTTP.
 //!
 //! Why a crate: it alone names the libraries of OpenTelemetry. The other crates make spans with `tracing` and record
-//! metrics with `metrics`. Those that take a trace over from a request or from a task call [`begin`], [`follow`] and
-//! [`waited`].
+//! metrics with `metrics`. Those that take a trace over from a request or from a task ask a port
+//! ([`muster_reports::trace::Traces`]), which [`Places`] implements.
 //!
 //! Invariants:
 //! - Only spans of the target [`muster_reports::trace::TARGET`] are made for the collector, and only what the list in
@@ -15,6 +15,6 @@ mod place;
 mod recorder;
 mod sending;
 
-pub use place::{begin, follow, waited};
+pub use place::Places;
 pub use recorder::{Both, Instruments};
-pub use sending::{Meters, Settings, Telemetry, TelemetryError};
+pub use sending::{Meters, Settings, Telemetry, TelemetryError, spans_of_ours};

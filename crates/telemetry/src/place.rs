@@ -5,7 +5,7 @@
 //! The library asks its generator for them, on the thread that starts the span.
 
 use chrono::{DateTime, Utc};
-use muster_reports::trace::Trace;
+use muster_reports::trace::{Trace, Traces};
 use opentelemetry::Context;
 use opentelemetry::trace::{
     Span as _, SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState, Tracer,
@@ -39,11 +39,26 @@ impl IdGenerator for ChosenIds {
     }
 }
 
-/// Makes `span` the span of a request whose trace is `trace`. `caller` is the id of the caller's span, if the request
-/// brought one. Returns whether the trace is sampled; `None` where no spans are sent.
-///
-/// To be called once, before `span` has a child.
-pub fn begin(span: &Span, trace: &Trace, caller: Option<&str>) -> Option<bool> {
+/// Places the spans that are sent. Where none are, it does nothing.
+#[derive(Debug, Clone, Copy)]
+pub struct Places;
+
+impl Traces for Places {
+    fn begin(&self, trace: &Trace, caller: Option<&str>) -> Option<bool> {
+        begin(&Span::current(), trace, caller)
+    }
+
+    fn follow(&self, trace: &Trace) {
+        follow(&Span::current(), trace);
+    }
+
+    fn waited(&self, name: &'static str, trace: &Trace, from: DateTime<Utc>, until: DateTime<Utc>) {
+        waited(name, trace, from, until);
+    }
+}
+
+/// Makes `span` the one that `trace` names.
+pub(crate) fn begin(span: &Span, trace: &Trace, caller: Option<&str>) -> Option<bool> {
     let ids = (TraceId::from_hex(trace.id()).ok()?, SpanId::from_hex(trace.span()).ok()?);
     let parent = match caller {
         Some(caller) => remote(trace, caller)?,
@@ -57,18 +72,15 @@ pub fn begin(span: &Span, trace: &Trace, caller: Option<&str>) -> Option<bool> {
     place.is_valid().then(|| place.is_sampled())
 }
 
-/// Makes `span` a part of the trace of a request that was answered before, perhaps by another process.
-///
-/// To be called before `span` has a child.
-pub fn follow(span: &Span, trace: &Trace) {
+/// Makes `span` a child of the one that `trace` names.
+pub(crate) fn follow(span: &Span, trace: &Trace) {
     if let Some(parent) = remote(trace, trace.span()) {
         // It fails where no spans are sent.
         let _ = span.set_parent(parent);
     }
 }
 
-/// Sends a span of the trace that lasted `from` a time `until` another, in which something waited.
-pub fn waited(name: &'static str, trace: &Trace, from: DateTime<Utc>, until: DateTime<Utc>) {
+fn waited(name: &'static str, trace: &Trace, from: DateTime<Utc>, until: DateTime<Utc>) {
     let (Some(tracer), Some(parent)) = (TRACER.get(), remote(trace, trace.span())) else { return };
     let mut span =
         tracer.span_builder(name).with_start_time(SystemTime::from(from)).start_with_context(tracer, &parent);

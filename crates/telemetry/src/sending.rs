@@ -27,7 +27,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 use tracing::Subscriber;
 use tracing_subscriber::Layer;
-use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::filter::{FilterFn, filter_fn};
 use tracing_subscriber::registry::LookupSpan;
 
 /// Spans that may wait to be sent. Further ones are dropped.
@@ -108,6 +108,7 @@ impl Telemetry {
         let mut traces = SdkTracerProvider::builder()
             .with_span_processor(queue)
             .with_id_generator(ChosenIds::default())
+            .with_max_events_per_span(0)
             .with_resource(resource.clone());
         if let Some(part) = settings.sampled {
             traces = traces.with_sampler(Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(part))));
@@ -120,7 +121,7 @@ impl Telemetry {
         })
     }
 
-    /// The layer that makes spans for the collector of those that are meant for it, and of no others.
+    /// The layer that makes spans for the collector of all spans; [`spans_of_ours`] must be over all layers.
     pub fn layer<S>(&self) -> impl Layer<S> + use<S>
     where
         S: Subscriber + for<'span> LookupSpan<'span>,
@@ -149,7 +150,17 @@ impl Telemetry {
     }
 }
 
+/// The filter of all layers that lets spans pass only if a collector may get them; lines of the log pass.
+///
+/// Why not a filter of the one layer: such a filter keeps its answer until the next span or line. Where a library asks
+/// whether a line would be logged, and then logs none, the next span would get that answer, and be lost.
+pub fn spans_of_ours() -> FilterFn {
+    filter_fn(|metadata| !metadata.is_span() || [TARGET, PLAN_TARGET].contains(&metadata.target()))
+}
+
 /// The layer over a tracer. Its spans have no line numbers, threads and times of inactivity: nothing of that is sent.
+/// Of lines within them only an error is noted, as the state of the span; the provider keeps no line
+/// ([`Telemetry::begin`]).
 pub(crate) fn layer<S>(tracer: opentelemetry_sdk::trace::SdkTracer) -> impl Layer<S> + use<S>
 where
     S: Subscriber + for<'span> LookupSpan<'span>,
@@ -161,9 +172,10 @@ where
         .with_tracked_inactivity(false)
         .with_context_activation(false)
         .with_target(true)
-        .with_filter(filter_fn(|metadata| {
-            metadata.is_span() && [TARGET, PLAN_TARGET].contains(&metadata.target())
-        }))
+        .with_error_fields_to_exceptions(false)
+        .with_error_events_to_exceptions(false)
+        .with_error_records_to_exceptions(false)
+        .with_error_events_to_status(false)
 }
 
 impl Meters {

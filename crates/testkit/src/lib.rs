@@ -4,6 +4,7 @@
 //! - [`MemoryStore`] is the fake of every store port; [`FakeRunner`] is the fake of the report runner.
 //! - [`build`] makes callers, tasks, snapshots and results with plausible content.
 //! - [`acts`] runs the actions that require an audit event, each with an event of its own.
+//! - [`Counts`] keeps what counters count.
 //! - [`corpus`] runs fuzz targets on the kept inputs.
 //! - [`generated_docs`] checks that generated documents are current.
 //! - [`contract`] has the test suites that every adapter of a port must pass, including the fake.
@@ -15,6 +16,7 @@ pub mod acts;
 pub mod build;
 pub mod contract;
 pub mod corpus;
+mod counts;
 mod fixed;
 pub mod generated_docs;
 mod memory;
@@ -22,6 +24,7 @@ pub mod postgres;
 mod runner;
 pub mod servers;
 
+pub use counts::Counts;
 pub use fixed::{AnyQuery, CountingIds, TestClock};
 pub use memory::MemoryStore;
 pub use postgres::PostgresServer;

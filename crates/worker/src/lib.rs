@@ -26,7 +26,7 @@ use muster_reports::ports::{
     Clock, DiscardFiles, LeaseState, ProgressCell, ReportRunner, RunOutcome, TaskStore,
 };
 use muster_reports::task::{AttemptEnd, Claim, Lease, PublishedFile};
-use muster_reports::trace::{TARGET, Trace};
+use muster_reports::trace::{TARGET, Trace, Traces};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::{JoinError, JoinSet};
@@ -74,6 +74,8 @@ pub struct Worker {
     pub files: Arc<dyn DiscardFiles>,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// Sends the spans of runs.
+    pub traces: Arc<dyn Traces>,
     /// Limits and intervals.
     pub settings: WorkerSettings,
 }
@@ -164,10 +166,10 @@ impl Worker {
             epoch = claim.lease.epoch, end = Empty, rows = Empty, otel.status_code = Empty
         );
         if let Some(trace) = &task.requester.trace {
-            muster_telemetry::follow(&span, trace);
+            span.in_scope(|| self.traces.follow(trace));
             // What a further attempt waited for is not known.
             if task.attempts == 1 {
-                muster_telemetry::waited("queued", trace, task.created, self.clock.now());
+                self.traces.waited("queued", trace, task.created, self.clock.now());
             }
         }
         self.attempt_within(claim, release).instrument(span).await;

@@ -13,13 +13,14 @@ use muster_reports::ids::TaskId;
 use muster_reports::ports::{Clock, Credentials, Refresher, SavedSearchStore, ScheduleStore};
 use muster_reports::scheduled::{RunAttempts, RunClaim, RunState, RunStep, ScheduledWork};
 use muster_reports::service::ScheduledStart;
-use muster_reports::trace::TARGET;
+use muster_reports::trace::{TARGET, Trace, Traces};
 use muster_reports::{Operation, Reports, TaskState};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
+use tracing::field::Empty;
 
 /// Intervals and limits of a scheduler.
 #[derive(Debug, Clone, Copy)]
@@ -46,6 +47,8 @@ pub struct Scheduler {
     pub refresher: Arc<dyn Refresher>,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// Sends the spans of runs.
+    pub traces: Arc<dyn Traces>,
     /// Intervals and limits.
     pub settings: SchedulerSettings,
 }
@@ -124,10 +127,22 @@ impl Scheduler {
         }
     }
 
-    /// Brings a run one step further.
+    /// Brings a run one step further. What a run starts is in the run's trace, which begins here: nobody asked for it.
     async fn advance(&self, claim: &RunClaim) -> Result<(), Error> {
         let step = match claim.run.state {
-            RunState::Waiting => self.begin(claim).await?,
+            RunState::Waiting => {
+                let span = tracing::info_span!(
+                    target: TARGET, parent: None, "schedule", trace = Empty, schedule = %claim.run.schedule,
+                    attempt = claim.run.failures + 1
+                );
+                let trace = claim.run.trace();
+                span.record("trace", trace.id());
+                let trace = match span.in_scope(|| self.traces.begin(&trace, None)) {
+                    Some(sampled) => trace.with_sampled(sampled),
+                    None => trace,
+                };
+                self.begin(claim, trace).instrument(span).await?
+            }
             RunState::Started
             | RunState::Succeeded
             | RunState::Warned
@@ -150,21 +165,18 @@ impl Scheduler {
     }
 
     /// Begins an attempt, or finds the one that a dead node began. `None` if another node has the run now.
-    async fn begin(&self, claim: &RunClaim) -> Result<Option<RunStep>, Error> {
+    async fn begin(&self, claim: &RunClaim, trace: Trace) -> Result<Option<RunStep>, Error> {
         let run = &claim.run;
+        let traced = |caller: Caller| Caller { trace: Some(trace.clone()), ..caller };
         // The task of an attempt that was interrupted after its start.
         if let Some(task) = self.reports.tasks.task(claim.entry.tenant(), &run.task_id()).await? {
             return Ok(Some(self.started(&task.id)));
         }
         let owner = match self.owner(claim).await? {
-            Ok(owner) => owner,
+            Ok(owner) => traced(owner),
             Err(reason) => {
-                self.reports
-                    .record_refusal(
-                        &claim.entry.owner,
-                        format!("schedule {:?}: {reason}", claim.entry.shown_name()),
-                    )
-                    .await?;
+                let refused = format!("schedule {:?}: {reason}", claim.entry.shown_name());
+                self.reports.record_refusal(&traced(claim.entry.owner.clone()), refused).await?;
                 return Ok(Some(RunStep::Ended { state: RunState::Skipped, message: Some(reason) }));
             }
         };
@@ -243,7 +255,11 @@ impl Scheduler {
             }
         };
         let start = ScheduledStart { operation, report, arguments: &arguments };
-        let task = self.reports.start_scheduled(owner, start, &run.task_id(), note).await?;
+        let span = tracing::info_span!(target: TARGET, "start", %report, task = Empty);
+        let id = run.task_id();
+        let started = self.reports.start_scheduled(owner, start, &id, note);
+        let task = started.instrument(span.clone()).await?;
+        span.record("task", task.id.as_str());
         reached(Failpoint::RunTaskStarted);
         Ok(Some(self.started(&task.id)))
     }

@@ -10,6 +10,7 @@ use muster_reports::message::Severity;
 use muster_reports::ports::{Cancelled, ResultOrder, Started};
 use muster_reports::task::{NewTask, Progress, Task, TaskState};
 use muster_reports::task_list::{TaskPage, VisibleTasks};
+use muster_reports::trace::NoTraces;
 use muster_testkit::build::{new_task, same_as, task_id, tenant};
 use muster_testkit::{FakeRun, FakeRunner, MemoryStore, TestClock, acts};
 use std::collections::{BTreeMap, HashSet};
@@ -187,6 +188,7 @@ impl Installation {
             runner,
             files: self.folder.clone(),
             clock: self.clock.clone(),
+            traces: Arc::new(NoTraces),
             settings: WorkerSettings {
                 count: 2,
                 lease: LEASE,
@@ -554,6 +556,9 @@ async fn every_line_of_a_run_has_the_id_of_its_task() {
     let kept = Kept::default();
     let writer = kept.clone();
     let log = tracing_subscriber::fmt().json().with_writer(move || writer.clone()).finish();
+    // While there is only one subscriber, a thread of another test that has none decides for a line that it comes to first:
+    // nobody wants it. With two of them, all are asked.
+    let _second = tracing::Dispatch::new(tracing_subscriber::registry());
     let _log = tracing::subscriber::set_default(log);
     let installation = Installation::new(Store::default());
     installation.start(1).await;

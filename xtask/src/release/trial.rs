@@ -11,6 +11,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+/// From the licences of librdkafka, zlib, jemalloc, zstd and the fonts.
+const NOTICES: [&str; 5] = [
+    "librdkafka - Apache Kafka C driver library",
+    "Jean-loup Gailly",
+    "Jason Evans",
+    "Copyright (c) Meta Platforms",
+    "SIL OPEN FONT LICENSE",
+];
+
 /// A key without a password, for this trial only; the public one is beside it.
 pub fn key(workspace: &Workspace) -> Result<PathBuf> {
     let folder = workspace.fresh_folder("release-key")?;
@@ -223,6 +232,12 @@ fn lists(release: &Release, folder: &Path) -> Result<()> {
         }
         if !licences.lines().any(|line| line.trim() == package) {
             return Err(Failure::new(format!("the list of licences lacks {package}")));
+        }
+    }
+    // Libraries of others that are compiled in, and fonts: their authors ask that these lines go with the program.
+    for notice in NOTICES {
+        if !licences.contains(notice) {
+            return Err(Failure::new(format!("the list of licences lacks {notice:?}")));
         }
     }
     let inside = in_program(release, folder)?;

@@ -4,7 +4,7 @@
 use super::documents::joined;
 use super::files::Files;
 use super::markdown::linked_paths;
-use muster_harness::book;
+use muster_harness::book::{self, PageKind};
 
 /// The folder of the pages.
 const PAGES: &str = "book/src/";
@@ -25,7 +25,7 @@ pub fn faults(files: &Files) -> Vec<String> {
         if times != 1 && ![CONTENTS, "README.md"].contains(&path) {
             faults.push(format!("{CONTENTS} names {path} {times} times: expected once"));
         }
-        if let Err(failure) = book::check(text) {
+        if let Err(failure) = book::check(text, PageKind::Book) {
             faults.push(format!("{path}: {failure}"));
         }
         let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
@@ -37,8 +37,13 @@ pub fn faults(files: &Files) -> Vec<String> {
             included.push(target);
         }
     }
-    let documents = files.ending(".md").filter(|(path, _)| path.starts_with("docs/"));
-    let left_out = documents.filter(|(path, _)| !included.iter().any(|target| target == path));
+    let documents: Vec<_> = files.ending(".md").filter(|(path, _)| path.starts_with("docs/")).collect();
+    for (path, text) in &documents {
+        if let Err(failure) = book::check(text, PageKind::Reference) {
+            faults.push(format!("{path}: {failure}"));
+        }
+    }
+    let left_out = documents.iter().filter(|(path, _)| !included.iter().any(|target| target == path));
     faults.extend(left_out.map(|(path, _)| format!("no page of the book includes {path}")));
     faults
 }

@@ -7,7 +7,9 @@
 //! - anything with `,file=NAME`: the content of a file.
 //! - `powershell`, `sh` and `text`: only shown.
 //!
-//! Any other block is refused, so that no example is left out by mistake.
+//! Any other block is refused in a page of the book, so that no example is left out by mistake. A document of reference shows
+//! other languages too: what answers and files look like. What its examples need before is in comments, which no reader sees:
+//! `<!-- console` or `<!-- console,server` in a line, then lines as in such a block, then `-->` in a line.
 
 use crate::failure::{Failure, Result};
 use std::path::{Component, Path};
@@ -46,21 +48,33 @@ pub enum Step {
 
 /// Blocks that are only shown: commands for another machine, and texts.
 const SHOWN: [&str; 3] = ["powershell", "sh", "text"];
+/// How a block begins and ends, and one that readers do not see.
+const FENCES: [(&str, &str); 2] = [("```", "```"), ("<!-- console", "-->")];
+
+/// What a page is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PageKind {
+    /// A page of the book, or the README.
+    Book,
+    /// A document of `docs`.
+    Reference,
+}
 
 /// The steps of a page, in order.
 ///
 /// # Errors
 /// When a block is of no known kind; the text has its line.
-pub fn steps(page: &str) -> Result<Vec<Step>> {
+pub fn steps(page: &str, kind: PageKind) -> Result<Vec<Step>> {
     let mut steps = Vec::new();
     let mut lines = page.lines().zip(1..);
     while let Some((line, number)) = lines.next() {
-        let Some(info) = line.strip_prefix("```") else { continue };
-        let body: Vec<&str> =
-            lines.by_ref().map(|(line, _)| line).take_while(|line| *line != "```").collect();
+        let begun = FENCES.iter().find_map(|(begin, end)| Some((line.strip_prefix(begin)?, *end)));
+        let Some((info, end)) = begun else { continue };
+        let body: Vec<&str> = lines.by_ref().map(|(line, _)| line).take_while(|line| *line != end).collect();
         let faulty = |fault: String| Failure::new(format!("line {number}: {fault}"));
         let mut words = info.split(',');
-        let language = words.next().unwrap_or_default();
+        let named = words.next().unwrap_or_default();
+        let language = if end == "-->" { "console" } else { named };
         let options: Vec<&str> = words.collect();
         match (language, &options[..]) {
             (_, [option]) if option.starts_with("file=") => {
@@ -85,7 +99,7 @@ pub fn steps(page: &str) -> Result<Vec<Step>> {
                     }
                 }
             }
-            (language, []) if SHOWN.contains(&language) => {}
+            (language, []) if SHOWN.contains(&language) || kind == PageKind::Reference => {}
             _ => {
                 return Err(faulty(format!(
                     "a block {info:?}: expected console, powershell, sh, text, or a file (,file=NAME)"
@@ -148,7 +162,7 @@ mod tests {
             command(24, "false", &[], true),
             Step::Server { line: 28, text: "muster serve".into(), output: vec!["listening".into()] },
         ];
-        assert_eq!(steps(PAGE).expect("every block is of a known kind"), expected);
+        assert_eq!(steps(PAGE, PageKind::Book).expect("every block is of a known kind"), expected);
     }
 
     #[test]
@@ -163,8 +177,25 @@ mod tests {
             "```console,server\n$ a\n$ b\nc\n```",
             "```\na\n```",
         ] {
-            let failure = steps(&format!("\n{wrong}\n")).expect_err(wrong).to_string();
+            let failure = steps(&format!("\n{wrong}\n"), PageKind::Book).expect_err(wrong).to_string();
             assert!(failure.starts_with("line 2: "), "{wrong}: {failure}");
         }
+    }
+
+    #[test]
+    fn a_document_shows_other_languages_and_hides_what_its_examples_need() {
+        let page = "```json\n{}\n```\n<!-- console\n$ true\n-->\n<!-- console,server\n$ a\nup\n-->\n<!-- a remark -->\n\
+                    ```console\n$ echo 1\n1\n```\n";
+        let read = steps(page, PageKind::Reference).expect("every block is of a known kind");
+        let lines: Vec<_> = read
+            .iter()
+            .map(|step| match step {
+                Step::File { name, .. } => (0, name.as_str()),
+                Step::Command { line, text, .. } | Step::Server { line, text, .. } => (*line, text.as_str()),
+            })
+            .collect();
+        assert_eq!(lines, [(5, "true"), (8, "a"), (13, "echo 1")]);
+        let wrong = steps("<!-- console,fials\n$ a\n-->\n", PageKind::Reference);
+        assert!(wrong.is_err());
     }
 }

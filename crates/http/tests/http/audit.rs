@@ -8,7 +8,7 @@ use muster_reports::caller::{Scope, UserLevel};
 use muster_reports::ids::WorkerId;
 use muster_reports::ports::RelayLog;
 use muster_reports::service::Limits;
-use muster_testkit::build;
+use muster_testkit::{Counts, build};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -136,8 +136,13 @@ async fn recorded_downloads_wait_for_the_relay() {
         async |flag: &str| world.ask_as_user(&format!("GET /v3/reports/{id}?fileFormat=csv{flag}"), "").await;
     // The start is one event, the end of the report another, the first download the third.
     assert_eq!(get("&auditable=true").await.status, 200);
-    let refused = get("&auditable=true").await;
+    let counts = Counts::default();
+    let refused = {
+        let _counted = metrics::set_default_local_recorder(&counts);
+        get("&auditable=true").await
+    };
     assert_eq!(refused.status, 503);
+    assert_eq!(counts.all().get("audit_backlog"), Some(&1));
     assert_eq!(get("").await.status, 200, "one that is not to be recorded waits for nobody");
     let (relay, tenant, now) = (WorkerId::new("relay"), build::tenant(), build::start_of_time());
     assert!(world.store.lead(&relay, now, Duration::from_secs(1)).await.unwrap());

@@ -40,6 +40,7 @@ use muster_reports::service::{
 };
 use muster_reports::snapshot::SnapshotManifest;
 use muster_reports::task::{AttemptEnd, PublishedFile, Task, TaskResult};
+use muster_reports::trace::NoTraces;
 use muster_reports::{Caller, Catalogue, DataScope, Error, FileFormat, ReportDefinition, Reports};
 use muster_testkit::{AnyQuery, CountingIds, MemoryStore, TestClock, build};
 use serde_json::{Value, json};
@@ -208,6 +209,7 @@ impl World {
             readiness: mood.clone(),
             clock: clock.clone(),
             ids: Arc::new(CountingIds::default()),
+            traces: Arc::new(NoTraces),
             issuer: issuer.clone(),
             external_issuers,
             secret_key: SecretKey::new(KEY),

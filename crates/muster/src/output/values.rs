@@ -46,7 +46,7 @@ fn lines(lines: impl Iterator<Item = String>) -> String {
 /// The results with these fields only, by the names that were given.
 fn chosen(results: &[Value], fields: &[String]) -> Result<Vec<Value>, String> {
     for field in fields {
-        if !results.is_empty() && results.iter().all(|result| found(result, field).is_none()) {
+        if !results.is_empty() && !results.iter().any(|result| may_have(result, field)) {
             let names = names(results);
             let near = hint(field, names.iter().map(String::as_str));
             return Err(format!(
@@ -68,6 +68,14 @@ fn found<'a>(value: &'a Value, field: &str) -> Option<&'a Value> {
         return Some(found);
     }
     field.match_indices('.').find_map(|(at, _)| found(value.get(&field[..at])?, &field[at + 1..]))
+}
+
+/// Whether the field is there, or would be in an object that is null here: `pin.reason` of a snapshot that is not pinned.
+fn may_have(value: &Value, field: &str) -> bool {
+    found(value, field).is_some()
+        || field.match_indices('.').any(|(at, _)| {
+            value.get(&field[..at]).is_some_and(|inner| inner.is_null() || may_have(inner, &field[at + 1..]))
+        })
 }
 
 /// The names of all fields, sorted: so they do not depend on which result is the first.
@@ -121,6 +129,15 @@ mod tests {
             {"id": 1, "name": "Ada, \"the\" first", "tags": ["a"], "source": {"name": "HR", "a.b": 5}},
             {"id": 2, "name": null, "tags": [], "left": true},
         ])
+    }
+
+    #[test]
+    fn a_field_of_an_object_that_none_has_is_empty() {
+        let snapshots = json!([{"id": "a", "pin": null}, {"id": "b", "pin": null}]);
+        let wanted = fields(&["id", "pin.reason"]);
+        assert_eq!(written(snapshots, Form::Csv, &wanted).unwrap(), "id,pin.reason\na,\nb,");
+        let refused = written(json!([{"id": "a", "pin": {"by": "x"}}]), Form::Csv, &fields(&["pin.reason"]));
+        assert!(refused.unwrap_err().contains("no result has a field \"pin.reason\""));
     }
 
     #[test]

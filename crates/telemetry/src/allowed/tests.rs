@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::place::ChosenIds;
-use crate::sending::layer;
-use crate::{begin, follow};
+use crate::place::{begin, follow};
+use crate::sending::{layer, spans_of_ours};
 use muster_reports::trace::{TARGET, Trace};
 use opentelemetry::trace::TracerProvider;
 use opentelemetry_sdk::error::OTelSdkResult;
@@ -31,7 +31,8 @@ fn sent(sampler: Sampler, work: impl FnOnce()) -> Vec<SpanData> {
         .with_id_generator(ChosenIds::default())
         .with_sampler(sampler)
         .build();
-    let subscriber = tracing_subscriber::registry().with(layer(provider.tracer("test")));
+    let subscriber =
+        tracing_subscriber::registry().with(layer(provider.tracer("test"))).with(spans_of_ours());
     tracing::subscriber::with_default(subscriber, work);
     kept.0.lock().unwrap().clone()
 }
@@ -83,6 +84,19 @@ fn only_what_is_listed_is_sent() {
     assert_eq!((request.span_kind.clone(), request.status.clone()), (SpanKind::Server, Status::error("")));
     assert_eq!((&*long.name, long.attributes.len()), ("start", 0), "texts of another form");
     assert!(!format!("{sent:?}").to_lowercase().contains("alice"), "{sent:?}");
+}
+
+/// Libraries ask whether a line would be logged, and log none. The answer is about the line, and not about the span that
+/// is made next.
+#[test]
+fn a_question_about_a_line_loses_no_span() {
+    let sent = sent(Sampler::AlwaysOn, || {
+        for _ in 0..3 {
+            let _ = tracing::enabled!(target: "a_library", tracing::Level::INFO);
+            drop(tracing::info_span!(target: TARGET, "plan").entered());
+        }
+    });
+    assert_eq!(sent.len(), 3, "{sent:?}");
 }
 
 #[test]

@@ -1,46 +1,10 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use super::*;
-use metrics::{Counter, CounterFn, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
+use muster_testkit::Counts;
 use opentelemetry::trace::{Span as _, Tracer};
 use std::collections::BTreeMap;
-use std::sync::Mutex;
 use std::time::Instant;
-
-/// Counts by the value of the last label.
-#[derive(Debug, Clone, Default)]
-struct Counts(Arc<Mutex<BTreeMap<String, u64>>>);
-
-struct One(Counts, String);
-
-impl CounterFn for One {
-    fn increment(&self, value: u64) {
-        *self.0.0.lock().unwrap().entry(self.1.clone()).or_default() += value;
-    }
-
-    fn absolute(&self, value: u64) {
-        self.increment(value);
-    }
-}
-
-impl Recorder for Counts {
-    fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
-    fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
-    fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
-
-    fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
-        let end = key.labels().last().map_or_else(String::new, |label| label.value().to_owned());
-        Counter::from_arc(Arc::new(One(self.clone(), end)))
-    }
-
-    fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
-        Gauge::noop()
-    }
-
-    fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
-        Histogram::noop()
-    }
-}
 
 /// Counts spans.
 #[derive(Debug, Clone, Default)]
@@ -78,12 +42,12 @@ fn spans_that_do_not_fit_are_dropped_and_counted() {
     });
     provider.force_flush().unwrap();
     assert_eq!(taken.0.load(Ordering::SeqCst), 3);
-    assert_eq!(*counts.0.lock().unwrap(), BTreeMap::from([("dropped".into(), 7)]));
+    assert_eq!(counts.all(), BTreeMap::from([("dropped".into(), 7)]));
     // There is room again.
     metrics::with_local_recorder(&counts, || tracer.start("span").end());
     provider.force_flush().unwrap();
     assert_eq!(taken.0.load(Ordering::SeqCst), 4);
-    assert_eq!(counts.0.lock().unwrap()["dropped"], 7);
+    assert_eq!(counts.all()["dropped"], 7);
 }
 
 /// The collector takes the connection and does not answer, and its time limit is longer than that of the end.

@@ -23,6 +23,8 @@ use muster_testkit::{AnyQuery, CountingIds, MemoryStore, TestClock, acts, build}
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+mod traces;
+
 const LEASE: Duration = Duration::from_secs(60);
 
 /// No schedule searches, or reads the history of identities.
@@ -107,6 +109,17 @@ impl Refresher for Refreshing {
     }
 }
 
+/// Says of each trace that it is sampled.
+struct Sampled;
+
+impl Traces for Sampled {
+    fn begin(&self, _: &Trace, _: Option<&str>) -> Option<bool> {
+        Some(true)
+    }
+    fn follow(&self, _: &Trace) {}
+    fn waited(&self, _: &'static str, _: &Trace, _: DateTime<Utc>, _: DateTime<Utc>) {}
+}
+
 struct World {
     store: Arc<MemoryStore>,
     clock: Arc<TestClock>,
@@ -148,6 +161,7 @@ fn world(start: &str) -> World {
         saved_searches: store.clone(),
         refresher: refresher.clone(),
         clock: clock.clone(),
+        traces: Arc::new(Sampled),
         settings: SchedulerSettings {
             poll: Duration::from_secs(2),
             lease: LEASE,
