@@ -2,12 +2,13 @@
 // widths; no violation that axe knows, and none of the content security policy.
 //
 // Usage: node pages.mjs NODE_MODULES BASE_URL FOLDER [PART], with the credentials in the environment:
-// USER_ID, USER_SECRET, APPLICATION_ID, APPLICATION_SECRET, and LEVELS, a list of users of the other levels.
+// USER_ID, USER_SECRET, APPLICATION_ID, APPLICATION_SECRET, LEVELS, a list of users of the other levels, and those of reviews.mjs.
 // Prints a line for each check that fails, and totals. Screenshots are written to FOLDER.
 import { createRequire } from "node:module";
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { reviewing } from "./reviews.mjs";
 
 const [modules, base, folder, only] = process.argv.slice(2);
 const require = createRequire(join(modules, "index.js"));
@@ -21,8 +22,7 @@ const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-pra
 const HOSTILE = `<img src=x onerror="document.title='broken'">`;
 
 mkdirSync(folder, { recursive: true });
-let passed = 0;
-let failed = 0;
+let [passed, failed] = [0, 0];
 
 async function check(name, what) {
   try {
@@ -86,12 +86,18 @@ async function violations(page) {
   return found.violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.html).slice(0, 2).join(" ")}`);
 }
 
-// The page is not wider than the window, and targets are large enough.
+// The page is not wider than the window, what scrolls sideways can be reached and has a name, and targets are large enough.
 async function layoutFaults(page) {
   return page.evaluate(() => {
     const faults = [];
     if (document.documentElement.scrollWidth > document.documentElement.clientWidth) {
       faults.push(`the page is ${document.documentElement.scrollWidth} px wide`);
+    }
+    for (const one of document.querySelectorAll("main *")) {
+      const scrolls = one.scrollWidth > one.clientWidth + 1 && /auto|scroll/.test(getComputedStyle(one).overflowX);
+      if (scrolls && !one.matches("textarea, input, select, [aria-hidden=true], [role=region][tabindex='0'][aria-label]")) {
+        faults.push(`${one.outerHTML.slice(0, 80)} scrolls sideways and is no region with a name`);
+      }
     }
     for (const target of document.querySelectorAll("a, button, input:not([type=hidden]), select, textarea, summary")) {
       const inText = target.matches("p a, dd a, td a") && !target.matches(".button, .path a, .actions a, .pages a, .brand a");
@@ -116,6 +122,7 @@ async function addresses(page, level) {
     const links = await page.locator("main a").evaluateAll((all) => all.map((one) => one.getAttribute("href")));
     return links.find((link) => pattern.test(link ?? ""));
   };
+  const review = await first("/ui/reviews", /^\/ui\/reviews\/[0-9a-f]{32}$/);
   const found = {
     runs: "/ui/runs",
     "runs of a state": "/ui/runs?state=succeeded",
@@ -140,6 +147,11 @@ async function addresses(page, level) {
     identities: "/ui/identities",
     "identities found": "/ui/identities?q=a*",
     identity: await first("/ui/identities", /^\/ui\/identities\/[^/?]+$/),
+    reviews: "/ui/reviews",
+    review,
+    "undecided items of a review": review && `${review}?undecided=true&after=3`,
+    "items to decide": review && `${review}/decide`,
+    "closing a review": review && `${review}/close`,
     sources: "/ui/sources",
     snapshots: "/ui/snapshots",
     snapshot: await first("/ui/snapshots", /^\/ui\/snapshots\/[0-9a-f]{32}$/),
@@ -204,7 +216,7 @@ const SEARCHED = ["identities", "identities found"];
 const REFUSED = {
   HELPDESK: SEARCHED,
   USER: SEARCHED,
-  AUDITOR: [...SEARCHED, "searches", "schedules"],
+  AUDITOR: [...SEARCHED, "searches", "schedules", "reviews"],
 };
 
 // Every page in one look, signed in as each level. What a menu offers is never refused.
@@ -573,6 +585,7 @@ const parts = {
   keyboard: byKeyboard,
   withoutScript,
   verifying,
+  reviewing: () => reviewing({ check, expect, context, signIn, tabTo, violations, layoutFaults, file, HOSTILE, THEMES, WIDTHS }),
   typing,
   session,
   picture,

@@ -2,13 +2,16 @@
 
 use crate::api::ReportsDataExtractionApi;
 use crate::configuration::Configuration;
+use crate::definitions::DefinitionApi;
 use crate::error::Error;
 use crate::history::IdentityHistoryApi;
+use crate::installation::InstallationApi;
 use crate::reviews::ReviewApi;
 use crate::saved_searches::SavedSearchApi;
 use crate::scheduled_searches::ScheduledSearchApi;
 use crate::schedules::ScheduleApi;
 use crate::search::SearchApi;
+use crate::sod_policies::SodPolicyApi;
 use crate::tasks::TaskManagementApi;
 use crate::transport::Transport;
 use std::sync::Arc;
@@ -78,9 +81,24 @@ impl Client {
         IdentityHistoryApi::with(self.transport.clone())
     }
 
+    /// Policies for separation of duties, and reports of their violations.
+    pub fn sod_policies(&self) -> SodPolicyApi {
+        SodPolicyApi::with(self.transport.clone())
+    }
+
     /// Access reviews, which only Muster has.
     pub fn reviews(&self) -> ReviewApi {
         ReviewApi::with(self.transport.clone())
+    }
+
+    /// Reports of an installation's own, which only Muster has.
+    pub fn definitions(&self) -> DefinitionApi {
+        DefinitionApi::with(self.transport.clone())
+    }
+
+    /// Sources, snapshots and what administrators see, which only Muster has.
+    pub fn installation(&self) -> InstallationApi {
+        InstallationApi::with(self.transport.clone())
     }
 
     /// Schedules of reports, which only Muster has.

@@ -97,6 +97,11 @@ impl Source {
         Ok(Self { url: transport.own_url(&["reports", old, "compare", new])?, query })
     }
 
+    /// A file at an address.
+    pub(crate) fn at(url: Url) -> Self {
+        Self { url, query: Vec::new() }
+    }
+
     /// An evidence package: each answer is another one, so a broken transfer is not taken up again.
     pub(crate) fn evidence(transport: &Transport, id: &str) -> Result<Self, Error> {
         Ok(Self { url: transport.own_url(&["reports", id, "evidence"])?, query: Vec::new() })

@@ -51,7 +51,11 @@
 //! | [`Client::search`] | search, count, aggregate |
 //! | [`Client::saved_searches`], [`Client::scheduled_searches`] | searches that are kept, and executed at times |
 //! | [`Client::identity_history`] | what identities were, and what happened to them |
+//! | [`Client::sod_policies`] | policies for separation of duties, and reports of their violations |
+//! | [`Client::reviews`] | access reviews, which only Muster has |
+//! | [`Client::definitions`] | reports of an installation's own, which only Muster has |
 //! | [`Client::schedules`] | reports at times, which only Muster has |
+//! | [`Client::installation`] | sources, snapshots, clients, the audit trail, which only Muster has |
 //!
 //! Lists are given by the page, with [`Paging`], or as streams that fetch pages as their elements are taken.
 //!
@@ -75,10 +79,12 @@
 mod api;
 mod client;
 mod configuration;
+mod definitions;
 mod download;
 mod error;
 mod extensions;
 mod history;
+mod installation;
 mod page;
 mod part;
 mod published_settings;
@@ -89,6 +95,7 @@ mod saved_searches;
 mod scheduled_searches;
 mod schedules;
 mod search;
+mod sod_policies;
 mod tasks;
 mod token;
 mod transport;
@@ -96,10 +103,12 @@ mod transport;
 pub use api::ReportsDataExtractionApi;
 pub use client::Client;
 pub use configuration::{ApiVersion, Configuration, Credentials};
+pub use definitions::DefinitionApi;
 pub use download::{Download, DownloadOptions, FileStream, Resume};
 pub use error::{Error, Refusal};
 pub use extensions::{ComparisonFile, Progress};
 pub use history::{EventFilter, IdentityFilter, IdentityHistoryApi, Interval, SnapshotPair};
+pub use installation::InstallationApi;
 pub use page::{Page, Paging};
 pub use published_settings::{PublishedSettings, SettingsOrigin};
 pub use reviews::{ReviewApi, ReviewItemFilter};
@@ -108,6 +117,7 @@ pub use saved_searches::SavedSearchApi;
 pub use scheduled_searches::ScheduledSearchApi;
 pub use schedules::ScheduleApi;
 pub use search::{SearchApi, search_for};
+pub use sod_policies::SodPolicyApi;
 pub use tasks::{TaskFilter, TaskManagementApi};
 
 /// The published JSON.

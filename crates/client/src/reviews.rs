@@ -28,8 +28,8 @@ pub struct ReviewItemFilter {
     pub undecided: bool,
     /// After the item with this number.
     pub after: u32,
-    /// At most so many.
-    pub limit: u32,
+    /// At most so many; what the service takes where it is `None`.
+    pub limit: Option<u32>,
 }
 
 impl ReviewApi {
@@ -73,7 +73,9 @@ impl ReviewApi {
         {
             let mut query = url.query_pairs_mut();
             query.append_pair("after", &filter.after.to_string());
-            query.append_pair("limit", &filter.limit.to_string());
+            if let Some(limit) = filter.limit {
+                query.append_pair("limit", &limit.to_string());
+            }
             query.append_pair("undecided", if filter.undecided { "true" } else { "false" });
             if let Some(name) = &filter.reviewer {
                 query.append_pair("reviewer", name);

@@ -11,7 +11,7 @@ use serde_json::Value;
 use std::sync::Arc;
 
 const COLLECTION: &str = "task-status";
-const PATCH: &str = "application/json-patch+json";
+pub(crate) const PATCH: &str = "application/json-patch+json";
 
 /// Which tasks are wanted.
 ///
@@ -67,6 +67,11 @@ impl TaskFilter {
 /// A text in a published filter.
 pub(crate) fn quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+/// A JSON patch as it is sent.
+pub(crate) fn patch_text(patch: &[JsonPatchOperation]) -> Result<Vec<u8>, Error> {
+    serde_json::to_vec(patch).map_err(|error| Error::Argument(format!("the patch is not JSON: {error}")))
 }
 
 /// The list of tasks: runs of reports, and refreshes.
@@ -125,8 +130,7 @@ impl TaskManagementApi {
     /// [`Error::Refused`] and what comes before an answer.
     pub async fn update(&self, id: &str, patch: &[JsonPatchOperation]) -> Result<TaskStatus, Error> {
         let url = self.transport.url(COLLECTION, &[id])?;
-        let body = serde_json::to_vec(patch)
-            .map_err(|error| Error::Argument(format!("the patch is not JSON: {error}")))?;
+        let body = patch_text(patch)?;
         let send = |http: &reqwest::Client| {
             http.patch(url.clone()).header(reqwest::header::CONTENT_TYPE, PATCH).body(body.clone())
         };

@@ -5,6 +5,8 @@
 mod exchanges;
 #[path = "client/neighbours.rs"]
 mod neighbours;
+#[path = "client/own.rs"]
+mod own;
 #[path = "client/published.rs"]
 mod published;
 #[path = "client/reports.rs"]

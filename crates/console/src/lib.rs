@@ -37,6 +37,8 @@ mod preview;
 mod problem;
 mod question;
 mod reports;
+mod review_decisions;
+mod reviews;
 mod routes;
 mod run;
 mod runs;

@@ -18,6 +18,7 @@ pub(crate) enum Section {
     Reports,
     Searches,
     Schedules,
+    Reviews,
     Identities,
     Sources,
     Snapshots,
@@ -32,12 +33,13 @@ pub(crate) struct Entry {
     pub(crate) is_here: bool,
 }
 
-const MENU: [(Section, &str, &str); 10] = [
+const MENU: [(Section, &str, &str); 11] = [
     (Section::Runs, "/ui/runs", "Runs"),
     (Section::NewRun, "/ui/new", "New run"),
     (Section::Reports, "/ui/reports", "Reports"),
     (Section::Searches, "/ui/searches", "Saved searches"),
     (Section::Schedules, "/ui/schedules", "Schedules"),
+    (Section::Reviews, "/ui/reviews", "Reviews"),
     (Section::Identities, "/ui/identities", "Identities"),
     (Section::Sources, "/ui/sources", "Sources"),
     (Section::Snapshots, "/ui/snapshots", "Snapshots"),
@@ -52,7 +54,9 @@ fn may(session: &Session, section: Section) -> bool {
     match section {
         Section::None => false,
         // What they show goes beyond an auditor's reports.
-        Section::Schedules | Section::Searches | Section::Identities if is_auditor => false,
+        Section::Schedules | Section::Searches | Section::Reviews | Section::Identities if is_auditor => {
+            false
+        }
         Section::Runs
         | Section::Reports
         | Section::Sources
@@ -61,6 +65,7 @@ fn may(session: &Session, section: Section) -> bool {
         | Section::Administration => true,
         Section::NewRun => session.may_start(),
         Section::Schedules => session.has(&READ),
+        Section::Reviews => session.is_user && session.has(&READ),
         Section::Searches => {
             session.is_user && session.has(&["sp:saved-search:read", "sp:saved-search:manage"])
         }
@@ -123,6 +128,8 @@ impl Layout {
             "executed" => "The search is started; its run appears under Runs.",
             "pinned" => "The snapshot is pinned.",
             "unpinned" => "The snapshot is no longer pinned.",
+            "decided" => "The decisions are recorded.",
+            "closed" => "The review is closed.",
             "again" => "The notification is sent again.",
             _ => "",
         };

@@ -4,7 +4,8 @@ use crate::problem::Problem;
 use crate::state::Console;
 use crate::{
     administration, assets, compare, definitions, files, identities, issuer_sign_in, link, live, new_run,
-    page, reports, run, runs, saved_searches, schedules, sign_in, snapshots, sources, verify,
+    page, reports, review_decisions, reviews, run, runs, saved_searches, schedules, sign_in, snapshots,
+    sources, verify,
 };
 use axum::Router;
 use axum::routing::{get, post};
@@ -51,6 +52,11 @@ pub(crate) fn routes() -> Router<Console> {
         .route("/ui/schedules/{id}/run", post(schedules::run))
         .route("/ui/schedules/{id}/pause", post(schedules::pause))
         .route("/ui/schedules/{id}/remove", get(schedules::ask_remove).post(schedules::remove))
+        .route("/ui/reviews", get(reviews::list))
+        .route("/ui/reviews/{id}", get(reviews::one))
+        .route("/ui/reviews/{id}/decide", get(review_decisions::form).post(review_decisions::decide))
+        .route("/ui/reviews/{id}/sheets/{format}", get(reviews::sheets))
+        .route("/ui/reviews/{id}/close", get(reviews::ask_close).post(reviews::close))
         .route("/ui/identities", get(identities::list))
         .route("/ui/identities/{id}", get(identities::one))
         .route("/ui/sources", get(sources::list))

@@ -73,6 +73,11 @@ impl Session {
         self.is_user && self.auditor.is_none() && self.has(&["sp:report:manage"])
     }
 
+    /// Whether items of access reviews can be decided.
+    pub(crate) fn may_decide(&self) -> bool {
+        self.may_cancel()
+    }
+
     /// Whether documents can be searched.
     pub(crate) fn may_search(&self) -> bool {
         (!self.is_user || self.is_any_of(&STARTING)) && self.has(&["sp:search:read"])

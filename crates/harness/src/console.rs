@@ -71,6 +71,7 @@ pub fn pages(workspace: &Workspace, binary: &Path, identities: u64) -> Result<Ta
         .map(|(level, user)| json!({"level": level, "id": user.id, "secret": user.secret}))
         .collect();
     let server = installation.serve(&SETTINGS)?;
+    let review = installation.review(&server.base)?;
     let mut script = Command::new("node");
     script
         .arg(workspace.root.join("tests/console/pages.mjs"))
@@ -79,6 +80,11 @@ pub fn pages(workspace: &Workspace, binary: &Path, identities: u64) -> Result<Ta
         .arg(folder.join("screenshots"))
         .env("USER_ID", &installation.user.id)
         .env("USER_SECRET", &installation.user.secret)
+        .env("REVIEW", &review.id)
+        .env("REVIEWER_ID", &review.reviewer.id)
+        .env("REVIEWER_SECRET", &review.reviewer.secret)
+        .env("REVIEW_MANAGER_ID", &review.manager.id)
+        .env("REVIEW_MANAGER_SECRET", &review.manager.secret)
         .env("LEVELS", json!(levels).to_string())
         .env("APPLICATION_ID", &installation.application.id)
         .env("APPLICATION_SECRET", &installation.application.secret);

@@ -66,6 +66,16 @@ pub struct Installation {
     pub authoritative_source: String,
 }
 
+/// An access review, and who reviews.
+pub struct OpenReview {
+    /// Its id.
+    pub id: String,
+    /// Somebody with items, who administers nothing.
+    pub reviewer: Credentials,
+    /// The same person, who administers certifications.
+    pub manager: Credentials,
+}
+
 impl Installation {
     /// Fills `data`, an empty folder, with the demo organisation, by `muster demo`.
     ///
@@ -162,6 +172,27 @@ impl Installation {
         let sources = ["SOURCE_ADMIN", "SOURCE_SUBADMIN"].map(|level| (level, &of_source[..]));
         let users = others.chain(sources).chain([("AUDITOR", &auditor[..])]);
         users.map(|(level, more)| create(level, more)).collect()
+    }
+
+    /// An access review of all accounts by the managers, made at a service over this installation: its id, and somebody who
+    /// reviews items of it, as a user without a level of administrators and as one who administers certifications.
+    ///
+    /// # Errors
+    /// When a command fails, or nobody has items.
+    pub fn review(&self, base: &str) -> Result<OpenReview> {
+        let mut create = self.command();
+        create.args(["review", "create", "Spring", "--reviewers", "manager", "--comment-required"]);
+        create.args(["--base-url", base, "--client-id", &self.user.id, "--client-secret", &self.user.secret]);
+        let made = json_of(create.args(["--output", "json"]))?;
+        let named =
+            |progress: &Value| Some((progress["items"].as_u64()?, progress["reviewer"].as_str()?.to_owned()));
+        let most = made["progress"].as_array().into_iter().flatten().filter_map(named).max();
+        let (_, reviewer) = most.ok_or_else(|| Failure::new("no item of the review has a reviewer"))?;
+        let id = made["id"].as_str().ok_or_else(|| Failure::new("the review has no id"))?.to_owned();
+        let user = |level: &str| {
+            create_client(&mut self.command(), &["--kind", "user", "--name", &reviewer, "--level", level])
+        };
+        Ok(OpenReview { id, reviewer: user("USER")?, manager: user("CERT_ADMIN")? })
     }
 
     /// The six fixed reports, with arguments that fit this organisation.

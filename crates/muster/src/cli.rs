@@ -31,6 +31,7 @@ use crate::output::OutputFormat;
 use chrono::{DateTime, Utc};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use muster_reports::caller::UserLevel;
+use muster_reports::retention::AsOf;
 use refresh::{first_moment, moment};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -371,6 +372,14 @@ pub enum ClientKind {
 }
 
 /// A user level, in any case.
+/// A past snapshot, as the service reads it: what it is not is told before anything is asked.
+fn past(text: &str) -> Result<String, String> {
+    match text.parse::<AsOf>() {
+        Ok(_) => Ok(text.to_owned()),
+        Err(error) => Err(error.message),
+    }
+}
+
 fn level(text: &str) -> Result<UserLevel, String> {
     text.to_ascii_uppercase().parse()
 }

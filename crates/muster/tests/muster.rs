@@ -11,6 +11,8 @@ mod backup_postgres;
 mod command_line;
 #[path = "muster/definitions.rs"]
 mod definitions;
+#[path = "muster/exit_statuses.rs"]
+mod exit_statuses;
 #[path = "muster/guards.rs"]
 mod guards;
 #[path = "muster/keeping.rs"]
@@ -27,6 +29,8 @@ mod plan;
 mod reports;
 #[path = "muster/reviews.rs"]
 mod reviews;
+#[path = "muster/sdk.rs"]
+mod sdk;
 #[path = "muster/secrets.rs"]
 mod secrets;
 /// The emulator that the readers' tests have.

@@ -29,6 +29,9 @@ pub(crate) fn sorted(value: &Value) -> Value {
     }
 }
 
+/// The name of the digest of the definition.
+pub(crate) const DEFINITION: &str = "Definition";
+
 /// Who asked for what, and when, as names and values.
 pub(crate) fn request(cover: &Cover) -> Vec<(String, String)> {
     let requester = &cover.requester;
@@ -41,7 +44,7 @@ pub(crate) fn request(cover: &Cover) -> Vec<(String, String)> {
     let pairs = [
         ("Report", format!("{}, version {}, {origin}", report.id, report.version)),
         ("Requested by", requester.name.clone()),
-        ("Definition", format!("SHA-256 {}", report.digest)),
+        (DEFINITION, format!("SHA-256 {}", report.digest)),
         ("Identity", requester.identity_id.clone().unwrap_or_else(|| "none: an application".to_owned())),
         ("Tenant", cover.tenant.clone()),
         ("Credential", format!("{credential}, client {}", requester.client_id)),

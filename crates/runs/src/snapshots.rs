@@ -126,20 +126,26 @@ pub fn find_snapshot<'a>(
     text: &'a str,
 ) -> BoxFuture<'a, Result<CataloguedSnapshot>> {
     Box::pin(async move {
+        let absent = |what: &str| {
+            Error::not_found(format!(
+                "there is no snapshot {text:?}{what}: `muster snapshot list` lists what there is"
+            ))
+        };
         let found = if text == "newest" {
             catalogue.catalogued(tenant, None, 1).await?.pop()
         } else {
             // A snapshot's id may be any text, also one that looks like no id of ours.
             let by_id = AsOf::Snapshot(SnapshotId::new(text));
-            match catalogue.as_of(tenant, &by_id).await? {
-                Some(found) => Some(found),
-                None => catalogue.as_of(tenant, &text.parse::<AsOf>()?).await?,
+            match (catalogue.as_of(tenant, &by_id).await?, text.parse::<AsOf>()) {
+                (Some(found), _) => Some(found),
+                (None, Ok(as_of)) => catalogue.as_of(tenant, &as_of).await?,
+                (None, Err(_)) => {
+                    return Err(absent(
+                        ", and it is no date such as 2026-03-31 and no time such as 2026-03-31T12:00:00Z",
+                    ));
+                }
             }
         };
-        found.ok_or_else(|| {
-            Error::not_found(format!(
-                "there is no snapshot {text:?}: `muster snapshot list` lists what there is"
-            ))
-        })
+        found.ok_or_else(|| absent(""))
     })
 }

@@ -3,7 +3,9 @@
 
 use super::told::{Answer, Asked, Service, bytes, status};
 use muster_client::wire::{
-    AccessItemType, AggregationType, FileFormat, IdentitiesArguments, ResultStatus, Search, SearchIndex,
+    AccessItemType, AggregationType, FileFormat, IdentitiesArguments, JsonPatchOperation,
+    ReportResultReference, ReportResultStatus, ResultStatus, Search, SearchIndex, SodPolicy, SodPolicyType,
+    SodState,
 };
 use muster_client::{
     Client, DownloadOptions, Error, IdentityFilter, Paging, SnapshotPair, TaskFilter, search_for,
@@ -151,6 +153,64 @@ async fn searches_of_another_service() {
 
     let (_service, client) = recorded("scheduled-searches").await;
     assert_eq!(client.scheduled_searches().list(page()).await.unwrap().items.len(), 1);
+}
+
+/// A policy as the other service has it, with members that ours leaves alone.
+#[tokio::test]
+async fn policies_of_another_service() {
+    const POLICY: &str = "ef38f94347e94562b5bb8424a56397d8";
+    let (_service, client) = recorded("policies").await;
+    let policies = client.sod_policies().list(None, page()).await.unwrap();
+    let lists = policies.items[0].conflicting_access_criteria.as_ref().unwrap();
+    assert!(!lists.left_criteria.as_ref().unwrap().criteria_list.is_empty());
+    let (_service, client) = recorded("policy").await;
+    let policy = client.sod_policies().get(POLICY).await.unwrap();
+    assert_eq!(
+        (policy.name.as_deref(), policy.state),
+        (Some("Conflicting-Policy-Name"), Some(SodState::Enforced))
+    );
+    let (_service, client) = recorded("policy-kept").await;
+    let new = SodPolicy {
+        name: Some("Pay and create vendors".into()),
+        kind: Some(SodPolicyType::General),
+        policy_query: Some("@access(name:\"SOX training\")".into()),
+        ..SodPolicy::default()
+    };
+    assert!(client.sod_policies().create(&new).await.unwrap().id.is_some());
+    let (_service, client) = recorded("policy-changed").await;
+    let patch = json!([{"op": "replace", "path": "/level", "value": "LOW"}]);
+    let patch: Vec<JsonPatchOperation> = serde_json::from_value(patch).unwrap();
+    let changed = client.sod_policies().update(POLICY, &patch).await.unwrap();
+    assert_eq!(changed.description.as_deref(), Some("Modified description"));
+    let (_service, client) = recorded("policy-removed").await;
+    client.sod_policies().delete(POLICY).await.unwrap();
+}
+
+#[tokio::test]
+async fn violations_of_another_service() {
+    const POLICY: &str = "ef38f94347e94562b5bb8424a56397d8";
+    const ONE: &str = "2e8d8180-24bc-4d21-91c6-7affdb473b0d";
+    const SEVERAL: &str = "37b3b32a-f394-46f8-acad-b5223969fa68";
+    let is = |report: ReportResultReference, id: &str, status| {
+        assert_eq!((report.id.as_deref(), report.status), (Some(id), Some(status)));
+    };
+    let (_service, client) = recorded("policy-run").await;
+    is(client.sod_policies().run(POLICY).await.unwrap(), ONE, ReportResultStatus::Pending);
+    let (_service, client) = recorded("policy-evaluated").await;
+    is(client.sod_policies().evaluate(POLICY).await.unwrap(), SEVERAL, ReportResultStatus::Pending);
+    let (_service, client) = recorded("policy-report").await;
+    is(client.sod_policies().last_report(POLICY).await.unwrap(), ONE, ReportResultStatus::Success);
+    let (_service, client) = recorded("policies-run").await;
+    let started = client.sod_policies().run_all(&[POLICY.to_owned()]).await.unwrap();
+    is(started, SEVERAL, ReportResultStatus::Pending);
+    let (_service, client) = recorded("policies-report").await;
+    is(client.sod_policies().last_report_of_all().await.unwrap(), SEVERAL, ReportResultStatus::Success);
+    let (_service, client) = recorded("violation-report").await;
+    is(client.sod_policies().report(POLICY).await.unwrap(), ONE, ReportResultStatus::Success);
+    let (_service, client) = recorded("violations").await;
+    let mut archive = Vec::new();
+    client.sod_policies().download(POLICY, None, &mut archive).await.unwrap();
+    assert_eq!(archive, b"string");
 }
 
 #[tokio::test]

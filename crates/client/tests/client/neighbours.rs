@@ -223,8 +223,12 @@ async fn a_review_is_asked_as_the_service_expects_it() {
     assert_eq!(reviews.create(&new).await.unwrap().total.undecided, 1);
     assert!(reviews.list().await.unwrap().is_empty());
     reviews.get("a/b").await.unwrap();
-    let filter =
-        muster_client::ReviewItemFilter { reviewer: Some("b&b".into()), undecided: true, after: 7, limit: 9 };
+    let filter = muster_client::ReviewItemFilter {
+        reviewer: Some("b&b".into()),
+        undecided: true,
+        after: 7,
+        limit: Some(9),
+    };
     assert!(reviews.items("a/b", &filter).await.unwrap().is_empty());
     let decisions = serde_json::from_value(json!({"decisions": [{"item": 1, "decision": "KEEP"}]})).unwrap();
     assert_eq!(reviews.decide("a/b", &decisions).await.unwrap().new, 1);

@@ -4,7 +4,8 @@
 use muster_client::wire::{
     AccessItemDiff, AccessItemResponse, AggregationResult, IdentityCompareResponse, IdentityEvent,
     IdentityHistoryResponse, IdentityListItem, IdentitySnapshotSummaryResponse, MetricResponse,
-    ReportResults, SavedSearch, ScheduledSearch, SearchDocument, TaskResultDetails, TaskStatus,
+    ReportResultReference, ReportResults, SavedSearch, ScheduledSearch, SearchDocument, SodPolicy,
+    TaskResultDetails, TaskStatus,
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
@@ -127,6 +128,35 @@ fn published_answers_about_tasks_and_searches_are_read() {
     assert!(saved[0].id.is_some(), "{saved:?}");
     let path = "/scheduled-searches/v1/{id}";
     read::<ScheduledSearch>("scheduled-searches-v1.yaml", "get", path, "200");
+}
+
+#[test]
+fn published_answers_about_policies_are_read() {
+    const FILE: &str = "sod-policies-v1.yaml";
+    let policies = read::<Vec<SodPolicy>>(FILE, "get", "/sod-policies/v1", "200");
+    assert!(
+        policies.iter().flatten().all(|policy| policy.id.is_some() && policy.kind.is_some()),
+        "{policies:?}"
+    );
+    for (method, path, code) in [
+        ("post", "/sod-policies/v1", "201"),
+        ("get", "/sod-policies/v1/{id}", "200"),
+        ("put", "/sod-policies/v1/{id}", "200"),
+        ("patch", "/sod-policies/v1/{id}", "200"),
+    ] {
+        read::<SodPolicy>(FILE, method, path, code);
+    }
+    for (method, path) in [
+        ("post", "/sod-policies/v1/{id}/violation-report/run"),
+        ("post", "/sod-policies/v1/{id}/evaluate"),
+        ("get", "/sod-policies/v1/{id}/violation-report"),
+        ("get", "/sod-policies/v1/sod-violation-report-status/{reportResultId}"),
+        ("post", "/sod-violation-report/v1/run"),
+        ("get", "/sod-violation-report/v1"),
+    ] {
+        let reports = read::<ReportResultReference>(FILE, method, path, "200");
+        assert!(reports.iter().all(|report| report.status.is_some()), "{path}: {reports:?}");
+    }
 }
 
 #[test]

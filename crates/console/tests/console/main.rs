@@ -7,5 +7,6 @@ mod browser;
 mod forms;
 mod issuer;
 mod pages;
+mod reviews;
 mod sign_in;
 mod stub;

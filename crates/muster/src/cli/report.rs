@@ -225,7 +225,7 @@ pub struct RunArgs {
     pub source: Option<String>,
     /// A past snapshot to report on: its id, a date (the end of that day in UTC), or a time [default: the
     /// newest snapshot]
-    #[arg(long, value_name = "SNAPSHOT|DATE|TIME")]
+    #[arg(long, value_name = "SNAPSHOT|DATE|TIME", value_parser = super::past)]
     pub as_of: Option<String>,
     /// A format to write in addition to those of the report: xlsx, ndjson or parquet; may be repeated
     #[arg(long = "format", value_name = "FORMAT", value_parser = extra_format)]

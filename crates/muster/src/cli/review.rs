@@ -143,7 +143,7 @@ pub struct ReviewCreateArgs {
     #[arg(long)]
     pub comment_required: bool,
     /// The snapshot: its id, a date, or a time [default: the newest]
-    #[arg(long, value_name = "SNAPSHOT")]
+    #[arg(long, value_name = "SNAPSHOT|DATE|TIME", value_parser = super::past)]
     pub as_of: Option<String>,
     /// How the service is reached
     #[command(flatten)]

@@ -6,6 +6,7 @@ use crate::data_dir::DataDir;
 use crate::failure::{Failure, Result};
 use crate::output::{Output, count, json, number, print, table, text};
 use muster_engine::explain::{CorrelationExplanation, is_unseen};
+use muster_reports::Category;
 
 /// Does what `command` says.
 pub async fn run(command: &CorrelateCommand, settings: &Settings, output: Output) -> Result {
@@ -13,7 +14,11 @@ pub async fn run(command: &CorrelateCommand, settings: &Settings, output: Output
     let data = DataDir::open(settings).await?;
     let manifest = data.snapshot(snapshot).await?.readable()?;
     let explanation = data.engine()?.explain_correlation(manifest, source, native_identity).await;
-    let explanation = explanation.map_err(muster_reports::Error::from)?;
+    let explanation = explanation.map_err(|error| match muster_reports::Error::from(error) {
+        // What is asked about is a source and an account: one of them is not there.
+        error if error.category == Category::Invalid => Failure::not_found(error.message),
+        error => error.into(),
+    })?;
     match output {
         Output::Json => json(&explanation)?,
         Output::Table => print(&shown(&explanation))?,

@@ -93,8 +93,9 @@ async fn list(data: &DataDir, failed: bool, output: Output) -> Result {
 }
 
 async fn retry(data: &DataDir, id: &str) -> Result {
-    let absent =
-        || Failure::new(format!("there is no notification {id:?}; `muster notification list` lists them"));
+    let absent = || {
+        Failure::not_found(format!("there is no notification {id:?}; `muster notification list` lists them"))
+    };
     let kept = data.store.notification(&data.tenant, id).await?.ok_or_else(absent)?;
     let details = format!("notification {id} sent again by hand");
     let event = data.event(AuditOperation::ConfigurationChanged, &kept.notice.data.name, details);

@@ -10,7 +10,8 @@ use crate::data_dir::DataDir;
 use crate::failure::{ExitStatus, Failure, Result};
 use crate::output::{Output, json, print};
 use crate::progress_bar::Bar;
-use muster_reports::ports::{Clock, RefreshLog};
+use muster_reports::nearest;
+use muster_reports::ports::{Clock, RefreshLog, RegisteredSource, Registry};
 use muster_runs::{RefreshOptions, RefreshPlan, RefreshReport};
 use std::time::Duration;
 
@@ -20,6 +21,12 @@ const LOOK: Duration = Duration::from_secs(1);
 /// Does what `args` say.
 pub async fn run(args: &RefreshArgs, settings: &Settings, output: Output) -> Result {
     let data = DataDir::open(settings).await?;
+    if !args.accept_missing.is_empty() {
+        let sources = data.store.sources(&data.tenant).await?;
+        for named in &args.accept_missing {
+            nearest::source(named, &sources, RegisteredSource::id_and_name).map_err(Failure::not_found)?;
+        }
+    }
     let options = RefreshOptions {
         full: args.full,
         rebuild: args.rebuild,

@@ -26,6 +26,9 @@ pub mod arguments;
 mod compare;
 mod waiting;
 
+/// The argument that names policies for separation of duties.
+const POLICIES: &str = "policies";
+
 /// Does what `command` says.
 pub async fn run(command: &ReportCommand, settings: &Settings, output: Output) -> Result {
     match command {
@@ -150,6 +153,7 @@ async fn run_report(args: &RunArgs, output: Output) -> Result {
         let names = args.formats.iter().map(|format| Value::from(format.as_str())).collect();
         arguments.insert(EXTRA_FORMATS.into(), Value::Array(names));
     }
+    let policies = named_policies(arguments.get(POLICIES));
     let told = args.notify.entries();
     let start = Start {
         kind: &args.kind,
@@ -160,7 +164,13 @@ async fn run_report(args: &RunArgs, output: Output) -> Result {
     // From now on a signal ends the wait and not the process, so that the command can still say which report continues.
     let mut signals = Signals::listen()?;
     let task = tokio::select! {
-        task = api.start(start) => task?,
+        task = api.start(start) => match task {
+            Ok(task) => task,
+            Err(refused) => {
+                let policies: Vec<&str> = policies.iter().map(String::as_str).collect();
+                return Err(absent(&api, args.source.as_deref(), &policies).await.unwrap_or(refused));
+            }
+        },
         () = signals.next() => return Err(Failure::new("interrupted before the start was answered: it may have been taken")),
     };
     let Some(id) = task.id.clone() else {
@@ -175,6 +185,29 @@ async fn run_report(args: &RunArgs, output: Output) -> Result {
     // Not on standard output, which has only the result.
     say(&format!("report {id} is started"));
     waiting::follow(&api, &id, &args.formats, &args.ended, &mut signals, output).await
+}
+
+/// The policies that an argument names, and does not give as objects.
+fn named_policies(argument: Option<&Value>) -> Vec<String> {
+    let given = match argument {
+        // It may be a list, or its JSON as a text.
+        Some(Value::String(text)) => serde_json::from_str(text).unwrap_or_default(),
+        Some(given) => given.clone(),
+        None => Value::Null,
+    };
+    given.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+/// That something named does not exist, if that is why a start was refused.
+async fn absent(api: &Api, source: Option<&str>, policies: &[&str]) -> Option<Failure> {
+    let absent = match source {
+        Some(named) => api.absent_source(named).await,
+        None => None,
+    };
+    match absent {
+        None if !policies.is_empty() => api.absent_policy(policies).await,
+        absent => absent,
+    }
 }
 
 fn show(result: &ReportResults, id: &str, output: Output) -> Result {

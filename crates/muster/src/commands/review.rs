@@ -25,8 +25,12 @@ pub async fn run(command: &ReviewCommand, output: Output) -> Result {
         ReviewCommand::List { service } => list(&connect(service)?.reviews().await?, output),
         ReviewCommand::Status { id, service } => status(&connect(service)?.review(id).await?, output),
         ReviewCommand::Show { id, reviewer, undecided, service } => {
-            let filter =
-                ReviewItemFilter { reviewer: reviewer.clone(), undecided: *undecided, after: 0, limit: PAGE };
+            let filter = ReviewItemFilter {
+                reviewer: reviewer.clone(),
+                undecided: *undecided,
+                after: 0,
+                limit: Some(PAGE),
+            };
             show(&connect(service)?, id, filter, output).await
         }
         ReviewCommand::Export { id, format, reviewer, to, service } => {
@@ -87,7 +91,18 @@ async fn create(args: &ReviewCreateArgs, output: Output) -> Result {
         comment_required: args.comment_required,
         as_of: args.as_of.clone(),
     };
-    status(&connect(&args.service)?.create_review(&new).await?, output)
+    let api = connect(&args.service)?;
+    match api.create_review(&new).await {
+        Ok(review) => status(&review, output),
+        Err(refused) => {
+            for source in &args.sources {
+                if let Some(absent) = api.absent_source(source).await {
+                    return Err(absent);
+                }
+            }
+            Err(refused)
+        }
+    }
 }
 
 /// The lines of a list of reviewers.
@@ -127,7 +142,7 @@ fn listed(bytes: &[u8]) -> std::result::Result<Vec<ListedReviewerDetails>, Strin
 
 fn list(reviews: &[ReviewDescription], output: Output) -> Result {
     let columns = [
-        text("review"),
+        text("id"),
         text("name"),
         text("state"),
         text("frozen"),

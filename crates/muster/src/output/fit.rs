@@ -1,9 +1,11 @@
-//! Tables that fit the terminal: columns without a cell are left out, the widest texts are cut and end with an ellipsis, and
-//! where that is not enough, the last columns are left out.
+//! Tables that fit the terminal: columns without a cell are left out, times are written to the minute, the widest texts are cut
+//! and end with an ellipsis, and where that is not enough, the last columns are left out.
 //!
-//! Ids and numbers are not cut: an id is there to be copied, and a number without its end is another number.
+//! Ids, numbers and times are not cut: an id is there to be copied, a number without its end is another number, and a time
+//! without its hour is a day.
 
 use super::Column;
+use chrono::{DateTime, Utc};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 const ELLIPSIS: char = '…';
@@ -36,7 +38,9 @@ pub fn fitted(columns: &[Column], rows: Vec<Vec<String>>, width: usize) -> Fitte
         .map(|at| rows.iter().any(|row| row.get(at).is_some_and(|cell| !cell.is_empty())))
         .collect();
     let mut columns: Vec<_> = kept(columns.iter().copied(), &has_cells);
-    let mut rows: Vec<Vec<String>> = rows.into_iter().map(|row| kept(row.into_iter(), &has_cells)).collect();
+    let shown =
+        |row: Vec<String>| kept(row.into_iter().map(|cell| to_the_minute(&cell).unwrap_or(cell)), &has_cells);
+    let mut rows: Vec<Vec<String>> = rows.into_iter().map(shown).collect();
     let mut left_out = Vec::new();
     loop {
         let cut = cut(&columns, &rows, width);
@@ -81,7 +85,12 @@ fn over(widths: &[usize], width: usize) -> usize {
 
 fn cut(columns: &[Column], rows: &[Vec<String>], width: usize) -> Vec<Vec<String>> {
     let mut widths = widths(columns, rows);
-    let may_cut: Vec<_> = columns.iter().map(|column| !column.number && !is_id(column)).collect();
+    let is_time = |at: usize| rows.iter().any(|row| row.get(at).is_some_and(|cell| is_minute(cell)));
+    let may_cut: Vec<_> = columns
+        .iter()
+        .enumerate()
+        .map(|(at, column)| !column.number && !is_id(column) && !is_time(at))
+        .collect();
     let least = |at: usize| columns[at].title.width().max(WIDTH_LEAST);
     for _ in 0..over(&widths, width) {
         let candidates = (0..widths.len()).filter(|at| may_cut[*at] && widths[*at] > least(*at));
@@ -93,6 +102,19 @@ fn cut(columns: &[Column], rows: &[Vec<String>], width: usize) -> Vec<Vec<String
         false => cell.clone(),
     };
     rows.iter().map(|row| row.iter().zip(&widths).map(cell).collect()).collect()
+}
+
+/// How a time to the minute is written. The `Z` says that it is in UTC.
+const MINUTE: &str = "%Y-%m-%d %H:%MZ";
+
+/// A time in RFC 3339 as one to the minute.
+fn to_the_minute(cell: &str) -> Option<String> {
+    let time = DateTime::parse_from_rfc3339(cell).ok()?;
+    Some(time.with_timezone(&Utc).format(MINUTE).to_string())
+}
+
+fn is_minute(cell: &str) -> bool {
+    chrono::NaiveDateTime::parse_from_str(cell, MINUTE).is_ok()
 }
 
 fn shortened(text: &str, width: usize) -> String {
@@ -153,12 +175,16 @@ mod tests {
     fn the_last_columns_are_left_out_where_cutting_is_not_enough() {
         let columns = [text("created"), text("report"), number("rows"), text("message"), text("id")];
         let id = "a248c16fe22222b2bd49615481311111";
-        let cells = row(&["2026-11-30 10:03", "Identities Report", "1,522", "the disk is full", id]);
-        let narrow = fitted(&columns, vec![cells], 69);
+        let cells =
+            row(&["2026-11-30T12:03:59.5+02:00", "Identities Report", "1,522", "the disk is full", id]);
+        let narrow = fitted(&columns, vec![cells.clone()], 75);
         let titles: Vec<_> = narrow.columns.iter().map(|column| column.title).collect();
         assert_eq!((titles, narrow.left_out), (vec!["created", "report", "rows", "id"], vec!["message"]));
-        // 11 and 11 and 5 and 32, with 3 for each, less 2, are 69.
-        assert_eq!(narrow.rows[0], row(&["2026-11-30…", "Identities…", "1,522", id]));
+        // 17 and 11 and 5 and 32, with 3 for each, less 2, are 75.
+        assert_eq!(narrow.rows[0], row(&["2026-11-30 10:03Z", "Identities…", "1,522", id]));
+        // A time is whole or not there.
+        let narrower = fitted(&columns, vec![cells], 55);
+        assert_eq!(narrower.rows[0], row(&["2026-11-30 10:03Z", id]));
     }
 
     /// Wide characters take two columns.

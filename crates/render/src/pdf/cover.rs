@@ -1,28 +1,29 @@
 //! The pages of the cover and of the appendix: everything the cover says, in the order in which a reader asks.
 //!
-//! What is looked up rather than read is in the appendix, after the rows: a long query, long values of arguments, and the table
-//! of columns if the cover would have more than [`PAGES`] pages with it.
+//! What is looked up rather than read is in the appendix, after the rows: how to verify the document, the ids of sources, a
+//! long query, long values of arguments, long breakdowns, and what the cover would have more than [`PAGES`] pages with: the table of columns,
+//! the numbers of charts, the charts.
 
 mod appendix;
+mod charts;
 mod verify;
 
 use std::io::Write;
 
-use muster_reports::cover::{Breakdown, Cover, CoverColumn};
+use muster_reports::cover::{Breakdown, Count, Cover, CoverColumn, CoverFile};
 
-use super::chart;
 use super::document::Document;
 use super::error::PdfError;
 use super::faces::Weight;
-use super::flow::{BELOW_CHART, Field, Flow, SUBHEADING, left, right};
+use super::flow::{Field, Flow, SUBHEADING, left, right};
 use super::page::Role;
-use super::style::{ACCENT, BODY, INK, MUTED};
-use crate::chart::numbers::{grouped, number};
-use crate::chart::{Chart, ChartKind};
+use super::style::{ACCENT, INK, MUTED};
+use crate::chart::Chart;
+use crate::chart::numbers::grouped;
 use crate::cover as facts;
 use crate::cover::{duration, minute, second};
 
-/// Pages of a cover that has the table of columns.
+/// Pages that a cover has at most, where what can be elsewhere is.
 const PAGES: usize = 2;
 
 /// Where the document shows a column of the files.
@@ -49,21 +50,22 @@ pub(super) fn write<W: Write>(
     warnings(&mut flow, cover)?;
     request(&mut flow, cover)?;
     data(&mut flow, cover)?;
-    reconciliation(&mut flow, cover)?;
-    draw_charts(&mut flow, charts)?;
+    // The heading, and what is said of CSV.
+    let after = files_height(&mut flow, cover) + 1.5 * HEADING;
+    let most = parts_on_cover(&mut flow, cover, after);
+    reconciliation(&mut flow, cover, most)?;
+    let charts = charts::checked(charts)?;
+    let places_of_charts = charts::ChartPlaces::of(&mut flow, &charts, PAGES, after);
+    charts::draw(&mut flow, &charts[..places_of_charts.on_cover], places_of_charts.with_numbers)?;
     files(&mut flow, cover)?;
-    verify::write(&mut flow, cover)?;
     let table = ColumnTable::of(cover, places);
     let height = flow.grid_height(&table.fields(), &table.rows, 1.0) + HEADING;
     let beyond = !flow.fits(height, PAGES);
-    match beyond {
-        true => {
-            flow.paragraph("The meaning of each column is in the appendix, at the end of this document.")?
-        }
-        false => table.write(&mut flow)?,
+    if !beyond {
+        table.write(&mut flow)?;
     }
     flow.finish()?;
-    appendix::write(document, cover, beyond.then_some(&table))
+    appendix::write(document, cover, (&charts, places_of_charts), most, beyond.then_some(&table))
 }
 
 fn title<W: Write>(flow: &mut Flow<'_, W>, cover: &Cover) -> Result<(), PdfError> {
@@ -113,12 +115,15 @@ fn shown<W: Write>(
         .filter(|column| place_of(places, &column.name).is_none())
         .map(|column| column.label.as_str())
         .collect();
+    let elsewhere =
+        "The appendix, at the end, says how to verify this document, and has what is not on these pages.";
     if missing.is_empty() {
-        return Ok(());
+        return flow.paragraph(elsewhere);
     }
     let (of, all) = (cover.columns.len() - missing.len(), cover.columns.len());
     let others = if has_csv(cover) { "Only in the CSV file" } else { "Not shown" };
-    flow.paragraph(&format!("This document shows {of} of {all} columns. {others}: {}.", missing.join(", ")))
+    let shown = format!("This document shows {of} of {all} columns. {others}: {}.", missing.join(", "));
+    flow.paragraph(&format!("{shown} {elsewhere}"))
 }
 
 /// Whether the result has a CSV file, which has all columns.
@@ -145,16 +150,18 @@ fn warnings<W: Write>(flow: &mut Flow<'_, W>, cover: &Cover) -> Result<(), PdfEr
 fn request<W: Write>(flow: &mut Flow<'_, W>, cover: &Cover) -> Result<(), PdfError> {
     flow.heading("Request", 60.0)?;
     let mut pairs = facts::request(cover);
+    // A digest is looked up.
+    pairs.retain(|(name, _)| name != facts::DEFINITION);
     pairs.extend(facts::arguments(cover).into_iter().map(|(name, value)| {
         let value = if appendix::is_long(&value) { appendix::IN_APPENDIX.to_owned() } else { value };
         (name, value)
     }));
     flow.pairs(&pairs)?;
-    flow.subheading("Effective query", 24.0)?;
-    match appendix::is_long(&cover.effective_query) {
-        true => flow.paragraph("It is in the appendix, at the end of this document."),
-        false => flow.paragraph(&cover.effective_query),
+    if appendix::is_long_query(&cover.effective_query) {
+        return Ok(());
     }
+    flow.subheading("Effective query", 24.0)?;
+    flow.paragraph(&cover.effective_query)
 }
 
 fn data<W: Write>(flow: &mut Flow<'_, W>, cover: &Cover) -> Result<(), PdfError> {
@@ -173,15 +180,15 @@ fn data<W: Write>(flow: &mut Flow<'_, W>, cover: &Cover) -> Result<(), PdfError>
     }
     flow.space(8.0);
     let fields = [
-        left("Source", 1.8),
+        left("Source", 2.7),
         left("Type", 0.85),
-        left("Authoritative", 1.3),
+        left("Authoritative", 1.1),
         left("Last aggregation", 1.28),
-        left("Complete", 1.2),
-        right("Total stated", 0.75),
-        right("Read", 0.8),
-        right("Refused", 0.85),
-        right("Loaded", 0.8),
+        left("Complete", 1.1),
+        right("Total stated", 0.95),
+        right("Read", 0.65),
+        right("Refused", 0.7),
+        right("Loaded", 0.7),
     ];
     let mut rows = Vec::new();
     for source in &snapshot.sources {
@@ -198,7 +205,7 @@ fn data<W: Write>(flow: &mut Flow<'_, W>, cover: &Cover) -> Result<(), PdfError>
             (false, _) => "no".to_owned(),
         };
         rows.push(vec![
-            format!("{}\n{}", source.name, source.id.as_str()),
+            source.name.clone(),
             source.kind.clone(),
             authoritative,
             minute(source.ended),
@@ -212,178 +219,139 @@ fn data<W: Write>(flow: &mut Flow<'_, W>, cover: &Cover) -> Result<(), PdfError>
     flow.grid(&fields, &rows, 1.0)
 }
 
-/// The steps on the left, and the breakdowns on the right if they fit there.
-fn reconciliation<W: Write>(flow: &mut Flow<'_, W>, cover: &Cover) -> Result<(), PdfError> {
-    let reconciliation = &cover.reconciliation;
-    let fields = [left("Step", 3.0), right("Rows", 1.0)];
-    let steps: Vec<Vec<String>> =
-        facts::steps(reconciliation).into_iter().map(|(step, rows)| vec![step, grouped(rows)]).collect();
-    let parts = [left("Part", 3.0), right("Rows", 1.0)];
-    let breakdown = |breakdown: &Breakdown| {
-        let mut rows: Vec<Vec<String>> =
-            breakdown.parts.iter().map(|part| vec![part.label.clone(), grouped(part.rows)]).collect();
-        rows.push(vec!["Sum".to_owned(), grouped(breakdown.parts.iter().map(|part| part.rows).sum())]);
-        (format!("Reported rows by {}", breakdown.by), rows)
+/// Parts of a breakdown on the cover: as many as there is room for.
+const PARTS: [usize; 3] = [12, 8, 5];
+
+/// How many parts of a breakdown are on the cover, so that what takes the height `after` has room too.
+fn parts_on_cover<W: Write>(flow: &mut Flow<'_, W>, cover: &Cover, after: f32) -> usize {
+    let fits = |most: &usize| {
+        let height = Sides::of(flow, cover, *most).height() + HEADING;
+        flow.page_after([height, after]) <= PAGES
     };
-    let breakdowns: Vec<_> = reconciliation.subtotals.iter().map(breakdown).collect();
-    flow.half(Some(1));
-    let mut height = flow.grid_height(&fields, &steps, 1.0);
-    let beside: f32 =
-        breakdowns.iter().map(|(_, rows)| SUBHEADING + flow.grid_height(&parts, rows, 1.0)).sum();
-    height = height.max(beside);
+    PARTS.into_iter().find(fits).unwrap_or(PARTS[0])
+}
+
+/// The steps of the reconciliation and its breakdowns, on two sides.
+struct Sides {
+    steps: Vec<Vec<String>>,
+    halves: [Vec<(String, Vec<Vec<String>>)>; 2],
+    heights: [f32; 2],
+}
+
+impl Sides {
+    fn of<W: Write>(flow: &mut Flow<'_, W>, cover: &Cover, most: usize) -> Self {
+        let reconciliation = &cover.reconciliation;
+        let steps: Vec<Vec<String>> =
+            facts::steps(reconciliation).into_iter().map(|(step, rows)| vec![step, grouped(rows)]).collect();
+        let breakdown = |breakdown: &Breakdown| (breakdown_title(breakdown), breakdown_rows(breakdown, most));
+        let mut breakdowns: Vec<_> = reconciliation.subtotals.iter().map(breakdown).collect();
+        flow.half(Some(1));
+        let mut heights = [flow.grid_height(&step_fields(), &steps, 1.0), 0.0];
+        // The largest is the first, and each is where less is: what is left is small.
+        breakdowns.sort_by_key(|(_, rows)| std::cmp::Reverse(rows.len()));
+        let mut halves = [Vec::new(), Vec::new()];
+        for (title, rows) in breakdowns {
+            let half = usize::from(heights[1] <= heights[0]);
+            heights[half] += SUBHEADING + flow.grid_height(&part_fields(), &rows, 1.0);
+            halves[half].push((title, rows));
+        }
+        flow.half(None);
+        Self { steps, halves, heights }
+    }
+
+    fn height(&self) -> f32 {
+        self.heights[0].max(self.heights[1])
+    }
+}
+
+fn step_fields() -> [Field<'static>; 2] {
+    [left("Step", 3.0), right("Rows", 1.0)]
+}
+
+fn part_fields() -> [Field<'static>; 2] {
+    [left("Part", 3.0), right("Rows", 1.0)]
+}
+
+fn breakdown_title(breakdown: &Breakdown) -> String {
+    format!("Reported rows by {}", breakdown.by)
+}
+
+/// The parts of a breakdown and their sum; what is beyond so many parts is added up.
+fn breakdown_rows(breakdown: &Breakdown, most: usize) -> Vec<Vec<String>> {
+    let sum = |parts: &[Count]| grouped(parts.iter().map(|part| part.rows).sum());
+    let shown = if breakdown.parts.len() > most { most.saturating_sub(1) } else { breakdown.parts.len() };
+    let (shown, others) = breakdown.parts.split_at(shown);
+    let mut rows: Vec<Vec<String>> =
+        shown.iter().map(|part| vec![part.label.clone(), grouped(part.rows)]).collect();
+    if !others.is_empty() {
+        rows.push(vec![format!("{} others, in the appendix", others.len()), sum(others)]);
+    }
+    rows.push(vec!["Sum".to_owned(), sum(&breakdown.parts)]);
+    rows
+}
+
+/// The steps on the left, and the breakdowns on both sides if they fit there.
+fn reconciliation<W: Write>(flow: &mut Flow<'_, W>, cover: &Cover, most: usize) -> Result<(), PdfError> {
+    let sides = Sides::of(flow, cover, most);
+    let height = sides.height();
     let side_by_side = height + 40.0 <= flow.page_room();
-    flow.half(None);
     flow.heading("Reconciliation", if side_by_side { height } else { 80.0 })?;
     let top = flow.y;
-    if side_by_side {
-        flow.half(Some(0));
-    }
-    flow.grid(&fields, &steps, 1.0)?;
-    let bottom = flow.y;
-    if side_by_side && !breakdowns.is_empty() {
-        flow.half(Some(1));
-        // A subheading has some space above it.
-        flow.y = top - 6.0;
-    }
-    for (title, rows) in &breakdowns {
-        flow.subheading(title, 40.0)?;
-        flow.grid(&parts, rows, 1.0)?;
+    let mut bottom = top;
+    for (place, half) in sides.halves.iter().enumerate() {
+        if side_by_side {
+            flow.half(Some(place));
+            // A subheading has some space above it.
+            flow.y = if place == 0 { top } else { top - 6.0 };
+        }
+        if place == 0 {
+            flow.grid(&step_fields(), &sides.steps, 1.0)?;
+        }
+        for (title, rows) in half {
+            flow.subheading(title, 40.0)?;
+            flow.grid(&part_fields(), rows, 1.0)?;
+        }
+        bottom = bottom.max(flow.y);
     }
     flow.half(None);
-    flow.y = flow.y.max(bottom);
+    flow.y = if side_by_side { bottom } else { flow.y };
     Ok(())
 }
 
-/// The charts, in pairs side by side where they are not too high, each with its numbers below it.
-fn draw_charts<W: Write>(flow: &mut Flow<'_, W>, charts: &[Chart]) -> Result<(), PdfError> {
-    let checked = |chart: &Chart| match chart.check() {
-        Ok(()) => Ok(chart.shortened()),
-        Err(error) => Err(PdfError::Chart { title: chart.title.clone(), reason: error.to_string() }),
+const FILE_FIELDS: [(&str, f32, bool); 5] = [
+    ("Name", 2.2, false),
+    ("Format", 0.8, false),
+    ("Bytes", 1.0, true),
+    ("Rows", 0.9, true),
+    ("SHA-256", 4.0, false),
+];
+
+fn file_rows(cover: &Cover) -> Vec<Vec<String>> {
+    let row = |file: &CoverFile| {
+        vec![
+            file.name.clone(),
+            file.format.clone(),
+            grouped(file.bytes),
+            grouped(file.rows),
+            file.sha256.clone(),
+        ]
     };
-    let charts = charts.iter().map(checked).collect::<Result<Vec<_>, _>>()?;
-    for (place, pair) in charts.chunks(2).enumerate() {
-        let first = place == 0;
-        flow.half(Some(0));
-        let mut height = 0.0_f32;
-        for (chart, _) in pair {
-            let numbers = numbers(chart);
-            let below = flow.grid_height(&numbers.fields(), &numbers.rows, 1.0) + 34.0;
-            height = height.max(SUBHEADING + chart::height(chart, flow.room()) + BELOW_CHART + below);
-        }
-        flow.half(None);
-        let side_by_side = height + 40.0 <= flow.page_room();
-        let follows = if side_by_side { height } else { chart::height(&pair[0].0, flow.room()) + SUBHEADING };
-        if first {
-            flow.heading("Charts", follows)?;
-        }
-        if !side_by_side {
-            for (chart, hidden) in pair {
-                draw_chart(flow, chart, *hidden, 0.5)?;
-            }
-            continue;
-        }
-        flow.need(height)?;
-        let top = flow.y;
-        let mut bottom = top;
-        for (place, (chart, hidden)) in pair.iter().enumerate() {
-            flow.y = top;
-            flow.half(Some(place));
-            draw_chart(flow, chart, *hidden, 1.0)?;
-            bottom = bottom.max(flow.y);
-        }
-        flow.half(None);
-        flow.y = bottom;
-    }
-    Ok(())
+    cover.files.iter().map(row).collect()
 }
 
-/// The numbers of a chart as a small table.
-struct Numbers {
-    names: Vec<String>,
-    rows: Vec<Vec<String>>,
+fn file_fields() -> Vec<Field<'static>> {
+    let field = |(label, share, is_number)| if is_number { right(label, share) } else { left(label, share) };
+    FILE_FIELDS.into_iter().map(field).collect()
 }
 
-impl Numbers {
-    fn fields(&self) -> Vec<Field<'_>> {
-        let mut fields = vec![left(&self.names[0], 2.0)];
-        fields.extend(self.names[1..].iter().map(|name| right(name, 1.0)));
-        fields
-    }
-}
-
-fn numbers(chart: &Chart) -> Numbers {
-    let drawn = if chart.kind == ChartKind::Bars { chart.series.len().min(1) } else { chart.series.len() };
-    let series = &chart.series[..drawn];
-    let mut rows = Vec::new();
-    for (category, name) in chart.categories.iter().enumerate() {
-        let mut row = vec![name.clone()];
-        let sum: f64 = series.iter().map(|series| series.values[category]).sum();
-        for series in series {
-            let value = series.values[category];
-            row.push(match chart.kind {
-                ChartKind::Share if sum > 0.0 => {
-                    format!("{} ({} %)", number(value), number((value / sum * 1000.0).round() / 10.0))
-                }
-                ChartKind::Bars | ChartKind::StackedBars | ChartKind::Share | ChartKind::Line => {
-                    number(value)
-                }
-            });
-        }
-        rows.push(row);
-    }
-    let category = if chart.kind == ChartKind::Line { "Moment" } else { "Category" };
-    let names = std::iter::once(category.to_owned()).chain(series.iter().map(|series| series.name.clone()));
-    Numbers { names: names.collect(), rows }
-}
-
-/// Draws a chart that shows all but `hidden` categories by themselves, and its numbers, which take a part of the width.
-fn draw_chart<W: Write>(
-    flow: &mut Flow<'_, W>,
-    chart: &Chart,
-    hidden: usize,
-    part: f32,
-) -> Result<(), PdfError> {
-    flow.subheading(&chart.title, chart::height(chart, flow.room()))?;
-    flow.chart(chart)?;
-    let numbers = numbers(chart);
-    flow.grid(&numbers.fields(), &numbers.rows, part)?;
-    if hidden > 0 {
-        let text = match chart.kind {
-            ChartKind::Line => format!("{hidden} earlier moments are not shown."),
-            ChartKind::Bars | ChartKind::StackedBars | ChartKind::Share => format!(
-                "The {hidden} smallest categories are added up as \u{201c}other\u{201d}, in the chart and in the table."
-            ),
-        };
-        flow.text(Role::P, &text, Weight::Regular, BODY, MUTED)?;
-    }
-    flow.space(6.0);
-    Ok(())
+fn files_height<W: Write>(flow: &mut Flow<'_, W>, cover: &Cover) -> f32 {
+    flow.grid_height(&file_fields(), &file_rows(cover), 1.0)
 }
 
 fn files<W: Write>(flow: &mut Flow<'_, W>, cover: &Cover) -> Result<(), PdfError> {
     if !cover.files.is_empty() {
         flow.heading("Files of this result", 50.0)?;
-        let fields = [
-            left("Name", 2.2),
-            left("Format", 0.8),
-            right("Bytes", 1.0),
-            right("Rows", 0.9),
-            left("SHA-256", 4.0),
-        ];
-        let rows: Vec<Vec<String>> = cover
-            .files
-            .iter()
-            .map(|file| {
-                vec![
-                    file.name.clone(),
-                    file.format.clone(),
-                    grouped(file.bytes),
-                    grouped(file.rows),
-                    file.sha256.clone(),
-                ]
-            })
-            .collect();
-        flow.grid(&fields, &rows, 1.0)?;
+        flow.grid(&file_fields(), &file_rows(cover), 1.0)?;
         if let Some(guard) = cover.csv_formula_guard {
             let state = if guard { "have a leading apostrophe" } else { "are unchanged" };
             flow.paragraph(&format!("Cells of CSV that a spreadsheet would take for a formula {state}."))?;

@@ -80,9 +80,23 @@ impl<'d, W: Write> Flow<'d, W> {
         Self { document, sheet, y: TOP, page: 1, part, root, titles: Vec::new(), left: MARGIN, room }
     }
 
-    /// Whether so much has room without another page than the first `most`.
+    /// Whether so much, which pages may divide, has room without another page than the first `most`.
+    #[expect(clippy::cast_precision_loss, reason = "some pages")]
     pub(super) fn fits(&self, height: f32, most: usize) -> bool {
-        self.page < most || (self.page == most && self.y + height <= self.bottom())
+        let further = most.saturating_sub(self.page) as f32 * self.page_room();
+        self.page <= most && self.y + height <= self.bottom() + further
+    }
+
+    /// The page on which the last of these heights ends, if each is on one page.
+    pub(super) fn page_after(&self, heights: impl IntoIterator<Item = f32>) -> usize {
+        let (mut page, mut y) = (self.page, self.y);
+        for height in heights {
+            if y + height > self.bottom() && y > TOP {
+                (page, y) = (page + 1, TOP);
+            }
+            y += height;
+        }
+        page
     }
 
     /// What follows goes into the first or second half of the width, or (`None`) takes all of it again.
@@ -202,19 +216,19 @@ impl<'d, W: Write> Flow<'d, W> {
         let width = self.room - 16.0;
         let lines = self.document.setter.set(&text, Weight::Regular, width * 1000.0 / BODY);
         let leading = BODY * LEADING;
-        let height = count(&lines) * leading + 8.0;
-        self.need(height + 4.0)?;
+        let height = count(&lines) * leading + 6.0;
+        self.need(height + 3.0)?;
         self.sheet.begin_decoration();
         self.sheet.rectangle(MARGIN, self.y, width + 16.0, height, WARNING);
         self.sheet.rectangle(MARGIN, self.y, 3.0, height, WARNING_EDGE);
         self.sheet.end();
         let element = self.sheet.element(Role::P, Parent::Open(self.root));
         self.sheet.begin(element);
-        let (left, baseline) = (MARGIN + 10.0, self.y + 4.0 + BODY * ASCENT);
+        let (left, baseline) = (MARGIN + 10.0, self.y + 3.0 + BODY * ASCENT);
         let setter = &mut self.document.setter;
         self.sheet.lines(setter, &text, &lines, BODY, left, width, baseline, leading, Align::Left, INK);
         self.sheet.end();
-        self.y += height + 4.0;
+        self.y += height + 3.0;
         Ok(())
     }
 

@@ -267,10 +267,13 @@ fn paragraphs(text: &str) -> impl Iterator<Item = std::ops::Range<usize>> {
     })
 }
 
-/// The text with one kind of line end and of space, and nothing that has no form on paper.
+/// The text with one kind of line end and of space, and nothing that has no form on paper. Marks that turn the direction of
+/// what follows are shown as signs: a name with one of them would change what the rest of its line says.
 pub(super) fn printable(text: &str) -> std::borrow::Cow<'_, str> {
     let strange = |character: char| {
-        character.is_control() && character != '\n' || matches!(character, '\u{2028}' | '\u{2029}' | '\u{ad}')
+        character.is_control() && character != '\n'
+            || matches!(character, '\u{2028}' | '\u{2029}' | '\u{ad}')
+            || turns(character)
     };
     if !text.contains(strange) {
         return text.into();
@@ -282,9 +285,45 @@ pub(super) fn printable(text: &str) -> std::borrow::Cow<'_, str> {
             '\t' => clean.push(' '),
             // A soft hyphen only says where a word may be divided.
             '\u{ad}' => {}
+            other if turns(other) => clean.push_str(&format!("[U+{:04X}]", u32::from(other))),
             other if other.is_control() && other != '\n' => clean.push('\u{fffd}'),
             other => clean.push(other),
         }
     }
     clean.into()
+}
+
+/// Whether it embeds, overrides or isolates a direction (UAX #9). Letters of right-to-left scripts need none of these, and
+/// marks such as U+200F turn nothing but what is beside them.
+fn turns(character: char) -> bool {
+    matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_that_turn_a_line_are_shown() {
+        for (text, expected) in [
+            ("Ann \u{202e}nimda", "Ann [U+202E]nimda"),
+            ("\u{2066}a\u{2069}\u{202a}b\u{202c}", "[U+2066]a[U+2069][U+202A]b[U+202C]"),
+            // A right-to-left name needs no mark, and may have one that turns nothing else.
+            ("\u{645}\u{62d}\u{645}\u{62f}\u{200f}!", "\u{645}\u{62d}\u{645}\u{62f}\u{200f}!"),
+            ("a\tb", "a b"),
+        ] {
+            assert_eq!(printable(text), expected);
+        }
+    }
+
+    /// What is drawn has the order of what was written, whatever stands in it.
+    #[test]
+    fn no_text_turns_what_stands_beside_it() {
+        let mut setter = Typesetter::new(FontSet::bundled());
+        let text = printable("ab\u{202e}cd");
+        let lines = setter.set(&text, Weight::Regular, 1e6);
+        let starts: Vec<_> = lines[0].glyphs.iter().map(|glyph| glyph.start).collect();
+        assert!(starts.is_sorted(), "{starts:?}");
+        assert_eq!(lines.len(), 1);
+    }
 }

@@ -1,10 +1,13 @@
 //! What a person reads: columns, groups, lists in full, sizes of text, numbers of pages.
 
+use muster_render::chart::ChartKind;
 use muster_render::pdf::{PdfSettings, PdfWriter};
+use muster_reports::cover::{Breakdown, Count};
+use muster_reports::ids::SourceId;
 use muster_reports::pdf_layout::PdfLayout;
 
-use crate::sample::{self, Rows, cover};
-use crate::tools::{conforms, layout, qpdf_check, text_sizes, words};
+use crate::sample::{self, Rows, chart, cover};
+use crate::tools::{conforms, cover_pages, layout, qpdf_check, text_sizes, words};
 
 fn names(names: &[&str]) -> Vec<String> {
     names.iter().map(|name| (*name).to_owned()).collect()
@@ -144,7 +147,7 @@ fn the_rows_of_a_group_stand_below_its_heading_which_is_repeated_on_the_next_pag
     assert_eq!(text.matches("Status: TERMINATED").count(), table.len(), "on each page of the second person");
     assert_eq!(text.matches("Display Name: empty").count(), 1);
     // Read aloud, a heading is there once: the header, three headings, and 205 rows.
-    let table = structure.rsplit_once("\n  Part").unwrap().1;
+    let table = structure.split("\n  Part").nth(2).unwrap();
     assert_eq!(table.lines().filter(|line| line.trim().starts_with("TR")).count(), 1 + 3 + 205);
 }
 
@@ -195,4 +198,55 @@ fn the_title_says_what_the_report_is_about_and_the_cover_how_to_verify_it() {
     ] {
         assert!(text.contains(&sample::without_spaces(part)), "{part}");
     }
+}
+
+/// Twelve sources, subtotals of each, and charts of all of them. What the cover leaves out is in the appendix.
+#[test]
+fn the_cover_of_many_sources_has_two_pages() {
+    let rows = sample::people(30);
+    let mut cover = cover(30);
+    let one = cover.snapshot.sources[0].clone();
+    let name = |number: usize| format!("Directory of the branch in region {number}");
+    cover.snapshot.sources = (1..=12)
+        .map(|number| {
+            let id = SourceId::new(format!("5f3c0a51b27d4f1e8d5e6a7b8c9d0e{number:02}"));
+            muster_reports::snapshot::SourceRun { id, name: name(number), ..one.clone() }
+        })
+        .collect();
+    let part = |number: usize| Count { label: name(number), rows: 2 };
+    let parts = (1..=12).map(part).chain([Count { label: "none".into(), rows: 6 }]).collect();
+    cover.reconciliation.subtotals = vec![Breakdown { by: "source".into(), parts }];
+    let drawn = [ChartKind::StackedBars, ChartKind::Line].map(|kind| {
+        let mut drawn = chart(kind);
+        if kind == ChartKind::StackedBars {
+            drawn.categories = (1..=12).map(name).collect();
+            drawn.series.iter_mut().for_each(|series| series.values = vec![17.0; 12]);
+        }
+        drawn
+    });
+    let mut bytes = Vec::new();
+    let mut writer = PdfWriter::new(&mut bytes, PdfSettings::new("Report: all"), rows.formats()).unwrap();
+    rows.batches(500).iter().for_each(|batch| writer.write(batch).unwrap());
+    writer.finish(&cover, &drawn).unwrap();
+    qpdf_check(&bytes);
+    conforms(&bytes, "2a");
+    conforms(&bytes, "ua1");
+    let (Some(pages), Some(text)) = (cover_pages(&bytes), layout(&bytes)) else { return };
+    assert!(pages <= 2, "{pages} pages");
+    let appendix = text.split('\u{c}').skip_while(|page| !page.contains("Appendix"));
+    let appendix: String = appendix.collect();
+    for part in ["How to verify", "5f3c0a51b27d4f1e8d5e6a7b8c9d0e12", "Accounts by source and state"] {
+        assert!(appendix.contains(part), "{part} is not in the appendix: {appendix}");
+    }
+}
+
+/// A mark that turns the direction would let a name change what its line says.
+#[test]
+fn a_name_turns_nothing_but_itself() {
+    let names = ["Eve \u{202e}lanretxe\u{202c} account", "محمد بن عبد الله"];
+    let rows = Rows::new("turned", &[("name", names.map(Some).to_vec()), ("state", vec![Some("leaver"); 2])]);
+    let (bytes, _) = write(&rows, &PdfLayout::default(), 1, HELD);
+    let Some(text) = layout(&bytes) else { return };
+    assert!(text.contains("Eve [U+202E]lanretxe[U+202C] account"), "{text}");
+    assert!(text.contains("محمد"), "{text}");
 }
