@@ -5,6 +5,7 @@
 //! - [`build`] makes callers, tasks, snapshots and results with plausible content.
 //! - [`acts`] runs the actions that require an audit event, each with an event of its own.
 //! - [`corpus`] runs fuzz targets on the kept inputs.
+//! - [`definitions`] has the sources of people and accounts that tests begin with.
 //! - [`generated_docs`] checks that generated documents are current.
 //! - [`contract`] has the test suites that every adapter of a port must pass, including the fake.
 //! - [`PostgresServer`] is a real server that is started and stopped; [`servers`] has other servers.
@@ -15,6 +16,7 @@ pub mod acts;
 pub mod build;
 pub mod contract;
 pub mod corpus;
+pub mod definitions;
 mod fixed;
 pub mod generated_docs;
 mod memory;
