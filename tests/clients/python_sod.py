@@ -19,11 +19,11 @@ DEADLINE_SECONDS = 120
 class Operations:
     """The operations of one API class."""
 
-    def __init__(self, name, package, suffix):
+    def __init__(self, name, package, suffix, module="sod_policies_api", api="SODPoliciesApi"):
         self.name = name
         self.package = package
         self.suffix = suffix
-        self.api_class = importlib.import_module(f"{package}.api.sod_policies_api").SODPoliciesApi
+        self.api_class = getattr(importlib.import_module(f"{package}.api.{module}"), api)
         self.client_class = importlib.import_module(f"{package}.api_client").ApiClient
         self.exception = importlib.import_module(f"{package}.exceptions").ApiException
 
@@ -76,12 +76,13 @@ def rows_of(saved):
 
 def two_entitlements(search, api):
     """Two entitlements that some people have together, and the names of these people."""
-    holders = {}
+    holders, ids = {}, {}
     after = None
     while True:
         body = search.body(query={"query": "*"}, sort=["id"], **({"searchAfter": [after]} if after else {}))
         status, page, _ = search.call(api, "search_post", body, None, 250)
         for person in page if status == 200 else []:
+            ids[person["name"]] = person["id"]
             for access in person.get("access") or []:
                 if access["type"] == "ENTITLEMENT":
                     holders.setdefault((access["id"], access["name"]), set()).add(person["name"])
@@ -91,7 +92,88 @@ def two_entitlements(search, api):
     most = sorted(holders, key=lambda one: (-len(holders[one]), one))[:40]
     pairs = [(left, right) for left in most for right in most if left < right and holders[left] & holders[right]]
     left, right = pairs[0]
-    return left, right, holders[left] & holders[right]
+    both = holders[left] & holders[right]
+    # Somebody who has the left one only, and somebody who has both.
+    one_of_each = [ids[sorted(some)[0]] for some in (holders[left] - both, both)]
+    return left, right, both, one_of_each
+
+
+def check_schedule(tally, label, operations, policy, is_error):
+    """The schedule of a policy. Some versions of the SDK call the operations otherwise."""
+    schedule = operations.model("sod_policy_schedule", "SodPolicySchedule")
+    wanted = schedule.from_dict(
+        {
+            "name": "Every morning",
+            "description": "A schedule of a test.",
+            "schedule": {"type": "DAILY", "hours": {"type": "LIST", "values": ["6"]}, "timeZoneId": "Europe/Berlin"},
+            "recipients": [],
+            "emailEmptyResults": True,
+        }
+    )
+    status, body, _ = operations.call("get_sod_policy_schedule", policy.id)
+    tally.check(f"{label} no schedule is a 404", status == 404 and is_error(body, "404", "no schedule"), (status, body))
+    status, put, _ = operations.call("put_policy_schedule", policy.id, wanted)
+    tally.check(
+        f"{label} put schedule",
+        status == 200
+        and (put.name, put.description, put.email_empty_results) == ("Every morning", "A schedule of a test.", True)
+        and put.schedule.hours.values == ["6"]
+        and put.created == put.modified,
+        (status, put),
+    )
+    status, found, _ = operations.call("get_sod_policy_schedule", policy.id)
+    tally.check(f"{label} get schedule", status == 200 and found == put, (status, found))
+    status, kept, _ = operations.call("get_sod_policy", policy.id)
+    tally.check(f"{label} a policy says that it has a schedule", status == 200 and kept.scheduled, (status, kept))
+    wanted.schedule = None
+    status, body, _ = operations.call("put_policy_schedule", policy.id, wanted)
+    tally.check(
+        f"{label} says what a schedule lacks", status == 400 and is_error(body, "400.1", "schedule"), (status, body)
+    )
+    status, _, _ = operations.call("delete_sod_policy_schedule", policy.id)
+    gone, _, _ = operations.call("get_sod_policy_schedule", policy.id)
+    tally.check(f"{label} delete schedule", (status, gone) == (204, 404), (status, gone))
+
+
+def check_predictions(tally, label, operations, configuration, left, right, holders, is_error):
+    """What people would violate. `holders` has the ids of people by what they have of the two rights."""
+    module = operations.package.replace("sod_policies", "sod_violations")
+    try:
+        violations = Operations(operations.name, module, operations.suffix, "sod_violations_api", "SODViolationsApi")
+    except ModuleNotFoundError:
+        return
+    violations.bind(configuration)
+    only_left, both = holders
+    request = violations.model("identity_with_new_access", "IdentityWithNewAccess")
+
+    def predicted(person, *rights):
+        refs = [{"type": "ENTITLEMENT", "id": one[0]} for one in rights]
+        body = request.from_dict({"identityId": person, "accessRefs": refs})
+        status, answer, _ = violations.call("start_predict_sod_violations", body)
+        contexts = answer.violation_contexts if status == 200 else None
+        return status, answer, contexts
+
+    status, answer, contexts = predicted(only_left, right)
+    existing = lambda criteria: [(one.id, one.existing) for one in criteria.criteria_list]  # noqa: E731
+    tally.check(
+        f"{label} predicts a violation",
+        status == 200
+        and len(contexts) == 1
+        and existing(contexts[0].conflicting_access_criteria.left_criteria) == [(left[0], True)]
+        and existing(contexts[0].conflicting_access_criteria.right_criteria) == [(right[0], False)],
+        (status, answer),
+    )
+    status, answer, contexts = predicted(only_left, left)
+    tally.check(f"{label} predicts none of what is had", status == 200 and not contexts, (status, answer))
+    status, answer, contexts = predicted(both, right)
+    tally.check(f"{label} predicts none that there is", status == 200 and not contexts, (status, answer))
+    for person, rights, name in ((UNKNOWN_ID, (right,), UNKNOWN_ID), (only_left, ((UNKNOWN_ID, ""),), UNKNOWN_ID)):
+        status, body, _ = predicted(person, *rights)
+        tally.check(f"{label} predicts nothing of what is unknown", status == 404 and is_error(body, "404", name), (status, body))
+    refs = [{"type": "ENTITLEMENT", "id": right[0]}]
+    body = request.from_dict({"identityId": only_left, "accessRefs": refs})
+    status, answer, _ = violations.call("start_violation_check", body)
+    tally.check(f"{label} checks", status == 202 and answer.request_id and answer.created, (status, answer))
 
 
 def policy_of(operations, left, right, name):
@@ -169,8 +251,15 @@ def check_policies(tally, label, operations, left, right, is_error):
 def check(tally, label, operations, search, user_configuration, application_configuration, is_error):
     """Everything, for one version. `search` is the search of the same version, which finds who violates a policy."""
     user = operations.bind(user_configuration)
-    left, right, people = two_entitlements(search, search.api(user_configuration))
+    left, right, people, one_of_each = two_entitlements(search, search.api(user_configuration))
     policy = check_policies(tally, label, user, left, right, is_error)
+    check_schedule(tally, label, user, policy, is_error)
+    # A policy that is not enforced forbids nothing.
+    patch = user.model("json_patch_operation", "JsonPatchOperation")
+    enforced = [patch.from_dict({"op": "replace", "path": "/state", "value": "ENFORCED"})]
+    status, _, _ = user.call("patch_sod_policy", policy.id, enforced)
+    tally.check(f"{label} enforce", status == 200, status)
+    check_predictions(tally, label, user, user_configuration, left, right, one_of_each, is_error)
 
     status, started, _ = user.call("start_sod_policy", policy.id)
     tally.check(

@@ -5,7 +5,8 @@ use crate::part::part;
 use crate::retry::Repeat;
 use crate::transport::Transport;
 use muster_wire::{
-    NewReviewDetails, ReviewDecisions, ReviewDescription, ReviewItemDescription, ReviewOutcome,
+    NewReviewDetails, ReviewDecisions, ReviewDescription, ReviewHandOver, ReviewItemDescription,
+    ReviewOutcome,
 };
 use std::sync::Arc;
 
@@ -91,6 +92,15 @@ impl ReviewApi {
     pub async fn decide(&self, id: &str, decisions: &ReviewDecisions) -> Result<ReviewOutcome, Error> {
         let url = self.transport.own_url(&[COLLECTION, id, "decisions"])?;
         self.transport.json(Repeat::Always, |http| http.post(url.clone()).json(decisions)).await
+    }
+
+    /// Hands items over to another reviewer.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] and what comes before an answer.
+    pub async fn hand_over(&self, id: &str, over: &ReviewHandOver) -> Result<ReviewDescription, Error> {
+        let url = self.transport.own_url(&[COLLECTION, id, "hand-over"])?;
+        self.transport.json(Repeat::IfNotActedOn, |http| http.post(url.clone()).json(over)).await
     }
 
     /// The archive with the sheets of all reviewers, or of one. `format` is `xlsx` or `csv`.

@@ -45,7 +45,7 @@ impl ComparedTable {
         Some(Self {
             table: table.name,
             declared: table.compared?,
-            texts: of(|holds| !matches!(holds, Holds::Texts | Holds::Attributes)),
+            texts: of(|holds| !matches!(holds, Holds::Texts | Holds::Times | Holds::Attributes)),
             lists: of(|holds| holds == Holds::Texts),
         })
     }

@@ -10,7 +10,7 @@
 mod page;
 mod tables;
 
-use crate::functions::{attributes_type, texts_type};
+use crate::functions::{attributes_type, texts_type, times_type};
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef, TimeUnit};
 use muster_sources::DocumentType;
 use std::sync::Arc;
@@ -93,6 +93,8 @@ pub(crate) enum Holds {
     Count,
     /// A list of texts.
     Texts,
+    /// A list of times in UTC, in microseconds.
+    Times,
     /// Names, each with a list of texts.
     Attributes,
 }
@@ -220,6 +222,7 @@ impl Column {
             Holds::Number => DataType::Int64,
             Holds::Count => DataType::Int32,
             Holds::Texts => texts_type(),
+            Holds::Times => times_type(),
             Holds::Attributes => attributes_type(),
         };
         Field::new(self.name, data_type, true)

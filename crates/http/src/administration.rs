@@ -2,6 +2,7 @@
 //! the installation is. Routes of our own.
 
 use crate::access::{Allowed, CompareSnapshots, ExplainLink, PinSnapshot, ReadAdministration, Search};
+use crate::collection::with_total;
 use crate::failure::{Failure, json};
 use crate::input::{Id, Input, Query, json_object};
 use crate::openapi::answers::NotFound;
@@ -9,8 +10,8 @@ use crate::snapshots::snapshot;
 use crate::state::AppState;
 use crate::task_json::timestamp;
 use axum::body::Body;
+use axum::http::StatusCode;
 use axum::http::request::Parts;
-use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
 use muster_reports::audit::ChainedEvent;
 use muster_reports::error::shown;
@@ -26,9 +27,6 @@ use muster_wire::{
     SnapshotComparison, SnapshotDescription, SnapshotDifference,
 };
 use serde_json::Value;
-
-/// How many entries the whole list has.
-const TOTAL: HeaderName = HeaderName::from_static("x-total-count");
 
 /// Which account is asked about.
 pub(crate) struct LinkRequest {
@@ -180,9 +178,7 @@ pub(crate) async fn list_refused_records(
         native_identity: record.native_identity,
         reason: record.reason,
     });
-    let mut response = json(StatusCode::OK, &records.collect::<Vec<_>>());
-    response.headers_mut().insert(TOTAL, HeaderValue::from(refused));
-    Ok(response)
+    Ok(with_total(json(StatusCode::OK, &records.collect::<Vec<_>>()), Some(refused)))
 }
 
 /// Which snapshots are compared.

@@ -89,6 +89,15 @@ pub(crate) const SOD_VIOLATION_REPORT: [(&str, ApiVersion); 5] = [
     ("/sod-violation-report/v1", ApiVersion::V1),
 ];
 
+/// As [`REPORTS`], for violations of policies.
+pub(crate) const SOD_VIOLATIONS: [(&str, ApiVersion); 5] = [
+    ("/v3/sod-violations", ApiVersion::V3),
+    ("/v2024/sod-violations", ApiVersion::V2024),
+    ("/v2025/sod-violations", ApiVersion::V2025),
+    ("/v2026/sod-violations", ApiVersion::V2026),
+    ("/sod-violations/v1", ApiVersion::V1),
+];
+
 /// As [`REPORTS`], for the list of tasks. Published clients of the beta look for it too.
 pub(crate) const TASK_STATUS: [(&str, ApiVersion); 6] = [
     ("/beta/task-status", ApiVersion::Beta),

@@ -6,6 +6,8 @@
 
 use crate::failure::Failure;
 use crate::input::Query;
+use axum::http::{HeaderName, HeaderValue};
+use axum::response::Response;
 use muster_reports::error::shown;
 use muster_reports::nearest::hint;
 
@@ -13,6 +15,17 @@ use muster_reports::nearest::hint;
 const LIMIT_MAX: u32 = 250;
 /// Most entries that an answer leaves out from the beginning.
 const OFFSET_MAX: u32 = 2_147_483_647;
+
+/// How many entries a list has in all.
+const TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
+
+/// An answer with the header that says how many entries there are in all, where that is asked for.
+pub(crate) fn with_total(mut response: Response, total: Option<u64>) -> Response {
+    if let Some(total) = total {
+        response.headers_mut().insert(TOTAL_COUNT, HeaderValue::from(total));
+    }
+    response
+}
 
 /// Which part of a list is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,14 +4,13 @@ mod answer;
 mod request;
 
 use crate::access::{Allowed, ListAccess, ReadHistory};
-use crate::collection::Part;
+use crate::collection::{Part, with_total};
 use crate::failure::{Failure, json};
 use crate::input::Id;
 use crate::openapi::answers::{HistoryInterval, NotFound};
 use crate::state::AppState;
 use crate::task_json::timestamp;
-use axum::http::header::HeaderName;
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::StatusCode;
 use axum::response::Response;
 use muster_reports::service::EventSpan;
 use muster_wire::{
@@ -24,9 +23,6 @@ use request::{
 };
 use serde::Serialize;
 
-/// How many entries a list has.
-const TOTAL: HeaderName = HeaderName::from_static("x-total-count");
-
 /// The part of a list that is asked for.
 fn part<T, J: Serialize>(
     state: &AppState,
@@ -36,11 +32,8 @@ fn part<T, J: Serialize>(
 ) -> Result<Response, Failure> {
     let whole = |number| usize::try_from(number).unwrap_or(usize::MAX);
     let entries: Vec<J> = all.iter().skip(whole(part.offset)).take(whole(part.limit)).map(shown).collect();
-    let mut response = state.inner().search_answers.json(&entries)?;
-    if part.count {
-        response.headers_mut().insert(TOTAL, HeaderValue::from(all.len()));
-    }
-    Ok(response)
+    let total = u64::try_from(all.len()).unwrap_or(u64::MAX);
+    Ok(with_total(state.inner().search_answers.json(&entries)?, part.count.then_some(total)))
 }
 
 /// Lists all the identities

@@ -6,7 +6,8 @@ use crate::state::AppState;
 use axum::body::Body;
 use axum::http::request::Parts;
 use muster_reports::error::shown;
-use serde_json::Value;
+use serde::Serialize;
+use serde_json::{Map, Value};
 
 /// Most operations of a patch.
 const OPERATIONS_MAX: usize = 100;
@@ -24,7 +25,7 @@ pub(crate) async fn operations(state: &AppState, parts: &Parts, body: Body) -> R
 }
 
 /// The value after all operations, in their order.
-pub(crate) fn patched(mut value: Value, operations: &[Value]) -> Result<Value, Failure> {
+fn patched(mut value: Value, operations: &[Value]) -> Result<Value, Failure> {
     if operations.len() > OPERATIONS_MAX {
         return Err(Failure::invalid(format!(
             "the patch has {} operations: expected at most {OPERATIONS_MAX}",
@@ -36,6 +37,19 @@ pub(crate) fn patched(mut value: Value, operations: &[Value]) -> Result<Value, F
             .map_err(|what| Failure::invalid(format!("operation {number} of the patch: {what}")))?;
     }
     Ok(value)
+}
+
+/// The members that an object, written as JSON, has after all operations.
+pub(crate) fn patched_members(
+    before: &impl Serialize,
+    operations: &[Value],
+) -> Result<Map<String, Value>, Failure> {
+    let before = serde_json::to_value(before)
+        .map_err(|error| Failure::internal("what is to be patched could not be written as JSON", error))?;
+    let Value::Object(after) = patched(before, operations)? else {
+        return Err(Failure::invalid("the patch replaces the whole: expected operations on members"));
+    };
+    Ok(after)
 }
 
 fn apply(whole: &mut Value, operation: &Value) -> Result<(), String> {

@@ -53,6 +53,8 @@ mod settings;
 mod sign_ins;
 mod snapshots;
 mod sod_policies;
+mod sod_prediction;
+mod sod_schedules;
 mod sod_violations;
 mod state;
 mod task_json;

@@ -11,21 +11,24 @@ use axum::body::Body;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::Response;
+use chrono::DateTime;
 use muster_reports::error::shown;
 use muster_reports::ids::ReviewId;
 use muster_reports::retention::AsOf;
 use muster_reports::review::{
-    Choice, ListedReviewer, ReviewItem, ReviewPlan, Reviewer, ReviewerProgress, ReviewerRule,
+    Choice, ListedReviewer, ReviewItem, ReviewPlan, Reviewer, ReviewerProgress, ReviewerRule, WantedItems,
 };
-use muster_reports::service::{Decided, SeenReview, WantedDecision};
+use muster_reports::service::{Decided, SeenReview, WantedDecision, WantedHandOver};
 use muster_wire::{
-    NewReviewDetails, ReviewDecisions, ReviewDescription, ReviewItemDescription, ReviewOutcome,
-    ReviewProgress,
+    NewReviewDetails, ReviewDecisions, ReviewDescription, ReviewHandOver, ReviewItemDescription,
+    ReviewOutcome, ReviewProgress,
 };
 use serde_json::{Map, Value};
 
 /// Days in which a revoke is to be done, if a request says nothing.
 const DUE_DAYS: u32 = 14;
+/// Days before the end on which reviewers are told, if a request says nothing.
+const REMIND_DAYS: u32 = 3;
 /// Most decisions of a request.
 const DECISIONS_MAX: usize = 10_000;
 /// Items of a page, if a request says nothing, and at most.
@@ -58,6 +61,10 @@ fn description(seen: &SeenReview) -> ReviewDescription {
         created_by: review.created_by.clone(),
         due_days: review.plan.due_days,
         comment_required: review.plan.comment_required,
+        ends: review.plan.ends.map(timestamp),
+        reminds: review.remind_at().map(timestamp),
+        tell: review.told.is_some(),
+        not_told: if seen.managed { not_told(seen) } else { Vec::new() },
         closed: closing.map(|closing| timestamp(closing.at)),
         closed_by: closing.map(|closing| closing.by.clone()),
         due: review.due().map(timestamp),
@@ -67,12 +74,19 @@ fn description(seen: &SeenReview) -> ReviewDescription {
     }
 }
 
+fn not_told(seen: &SeenReview) -> Vec<String> {
+    let Some(told) = &seen.review.told else { return Vec::new() };
+    let reviewers = seen.reviewers.iter().filter_map(|progress| progress.reviewer.as_ref());
+    let without = reviewers.filter(|reviewer| !told.addresses.contains_key(&reviewer.id));
+    without.map(|reviewer| reviewer.name.clone()).collect()
+}
+
 fn item(item: &ReviewItem) -> ReviewItemDescription {
     let (frozen, decision) = (&item.frozen, item.decision.as_ref());
     ReviewItemDescription {
         item: item.number,
-        reviewer: item.reviewer.as_ref().map(|reviewer| reviewer.name.clone()),
-        assigned: item.assigned.clone(),
+        reviewer: item.reviewer_now().map(|reviewer| reviewer.name.clone()),
+        assigned: item.assigned_now(),
         identity: frozen.identity_name.clone(),
         identity_display_name: frozen.identity_display_name.clone(),
         source: frozen.source_name.clone(),
@@ -183,6 +197,9 @@ impl Input for NewReview {
             "privileged",
             "dueDays",
             "commentRequired",
+            "ends",
+            "remindDays",
+            "tell",
             "asOf",
         ];
         check_members(&object, &known)?;
@@ -198,6 +215,19 @@ impl Input for NewReview {
             None | Some(Value::Null) => DUE_DAYS,
             Some(value) => number(value, "dueDays")?,
         };
+        let ends = text(&object, "", "ends")?
+            .map(|text| {
+                let wrong = || {
+                    let found = shown(&text);
+                    Failure::invalid(format!("ends is {found}: expected a time such as 2026-12-24T12:00:00Z"))
+                };
+                DateTime::parse_from_rfc3339(&text).map(|time| time.to_utc()).map_err(|_| wrong())
+            })
+            .transpose()?;
+        let remind_days = match object.get("remindDays") {
+            None | Some(Value::Null) => REMIND_DAYS,
+            Some(value) => number(value, "remindDays")?,
+        };
         let as_of = text(&object, "", "asOf")?.map(|text| text.parse::<AsOf>()).transpose()?;
         let lines = list(&object, "list")?.iter().enumerate();
         let plan = ReviewPlan {
@@ -209,6 +239,9 @@ impl Input for NewReview {
             privileged: flag(&object, "privileged")?,
             due_days,
             comment_required: flag(&object, "commentRequired")?,
+            ends,
+            remind_days,
+            tell: flag(&object, "tell")?,
         };
         Ok(Self { plan, as_of })
     }
@@ -254,15 +287,12 @@ impl Input for NewDecisions {
 }
 
 /// Which items of a review.
-pub(crate) struct WantedItems {
+pub(crate) struct WantedPage {
     review: ReviewId,
-    reviewer: Option<String>,
-    undecided: bool,
-    after: u32,
-    limit: u32,
+    asked: WantedItems,
 }
 
-impl Input for WantedItems {
+impl Input for WantedPage {
     async fn read(_: &AppState, mut parts: Parts, _: Body) -> Result<Self, Failure> {
         let Id(id) = Id::of(&mut parts).await?;
         let query = Query::of(&parts)?;
@@ -277,13 +307,50 @@ impl Input for WantedItems {
         if !(1..=most).contains(&limit) {
             return Err(Failure::invalid(format!("limit is {limit}: expected 1 to {most}")));
         }
-        Ok(Self {
-            review: ReviewId::new(id),
+        let asked = WantedItems {
             reviewer: query.text("reviewer").map(str::to_owned),
             undecided: query.flag("undecided")?,
             after: whole("after", 0)?,
-            limit,
-        })
+            limit: Some(limit),
+            ..WantedItems::default()
+        };
+        Ok(Self { review: ReviewId::new(id), asked })
+    }
+}
+
+/// Items that get another reviewer.
+pub(crate) struct NewHandOver {
+    review: ReviewId,
+    wanted: WantedHandOver,
+}
+
+impl Input for NewHandOver {
+    async fn read(state: &AppState, mut parts: Parts, body: Body) -> Result<Self, Failure> {
+        let Id(id) = Id::of(&mut parts).await?;
+        let object = json_object(state, &parts, body).await?.unwrap_or_default();
+        check_members(&object, &["items", "from", "to", "reason"])?;
+        let items = match object.get("items") {
+            None | Some(Value::Null) => None,
+            Some(_) => {
+                let given = list(&object, "items")?;
+                if !(1..=DECISIONS_MAX).contains(&given.len()) {
+                    return Err(Failure::invalid(format!(
+                        "items has {} numbers: expected 1 to {DECISIONS_MAX}",
+                        given.len()
+                    )));
+                }
+                let numbers =
+                    given.iter().enumerate().map(|(at, one)| number(one, &format!("items, item {at}")));
+                Some(numbers.collect::<Result<_, _>>()?)
+            }
+        };
+        let wanted = WantedHandOver {
+            items,
+            from: text(&object, "", "from")?.filter(|name| !name.is_empty()),
+            to: required(&object, "", "to")?,
+            reason: required(&object, "", "reason")?,
+        };
+        Ok(Self { review: ReviewId::new(id), wanted })
     }
 }
 
@@ -372,17 +439,11 @@ pub(crate) async fn get_review(
 pub(crate) async fn list_review_items(
     Allowed { caller, .. }: Allowed<ReadReviews>,
     state: AppState,
-    wanted: WantedItems,
+    wanted: WantedPage,
 ) -> Result<Response, Failure> {
-    let (_, items) = state.reviews().items(&caller, &wanted.review).await?;
-    let is_wanted = |item: &&ReviewItem| {
-        let of = item.reviewer.as_ref().map(|reviewer| reviewer.name.as_str());
-        item.number > wanted.after
-            && wanted.reviewer.as_deref().is_none_or(|name| of == Some(name))
-            && !(wanted.undecided && item.decision.is_some())
-    };
-    let page = items.iter().filter(is_wanted).take(wanted.limit as usize);
-    Ok(json(StatusCode::OK, &page.map(item).collect::<Vec<_>>()))
+    let WantedPage { review, asked } = wanted;
+    let items = state.reviews().items(&caller, &review, asked).await?;
+    Ok(json(StatusCode::OK, &items.iter().map(item).collect::<Vec<_>>()))
 }
 
 /// Decide items of an access review
@@ -406,6 +467,29 @@ pub(crate) async fn decide_review_items(
 ) -> Result<Response, Failure> {
     let decided = state.reviews().decide(&caller, &review, &decisions).await?;
     Ok(json(StatusCode::OK, &outcome(&decided)))
+}
+
+/// Hand items of an access review over
+///
+/// Gives items to another reviewer: those that are named, or all that are not decided, of one reviewer or of all. What was frozen
+/// stays as it was, and so do decisions. Who did it and why is in each item and in the audit trail. Nobody gets access of their
+/// own. The new reviewer is told by mail, if reviewers of the review are.
+#[utoipa::path(
+    post,
+    path = "/muster/v1/reviews/{id}/hand-over",
+    operation_id = "handOverReviewItems",
+    tag = "Muster",
+    params(("id" = String, Path, description = "Id of the review.")),
+    request_body(content = ReviewHandOver, description = "Which items, to whom, and why."),
+    responses((status = 200, description = "The review.", body = ReviewDescription), NotFound),
+)]
+pub(crate) async fn hand_over_review_items(
+    Allowed { caller, .. }: Allowed<ManageReviews>,
+    state: AppState,
+    NewHandOver { review, wanted }: NewHandOver,
+) -> Result<Response, Failure> {
+    let seen = state.reviews().hand_over(&caller, &review, &wanted).await?;
+    Ok(json(StatusCode::OK, &description(&seen)))
 }
 
 /// Close an access review

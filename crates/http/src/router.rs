@@ -2,7 +2,7 @@
 
 use crate::api_version::{
     ApiVersion, HISTORY, REPORTS, SAVED_SEARCHES, SCHEDULED_SEARCHES, SEARCH, SOD_POLICIES,
-    SOD_VIOLATION_REPORT, TASK_STATUS,
+    SOD_VIOLATION_REPORT, SOD_VIOLATIONS, TASK_STATUS,
 };
 use crate::failure::{Failure, json_bytes};
 use crate::reports::{
@@ -14,7 +14,7 @@ use crate::task_status::{list, status, update};
 use crate::{
     administration, caller, health, history, middleware, notifications, oauth, openapi, reviews,
     saved_searches, scheduled_searches, schedules, search, search_fields, snapshots, sod_policies,
-    sod_violations,
+    sod_prediction, sod_schedules, sod_violations,
 };
 use axum::Router;
 use axum::extract::Request;
@@ -66,6 +66,9 @@ fn routes() -> Routes {
         routes.needs(published, described!(sod_policies::put_policy));
         routes.needs(published, described!(sod_policies::patch_policy));
         routes.needs(published, described!(sod_policies::delete_policy));
+        routes.needs(published, described!(sod_schedules::get_policy_schedule));
+        routes.needs(published, described!(sod_schedules::put_policy_schedule));
+        routes.needs(published, described!(sod_schedules::delete_policy_schedule));
         routes.needs(published, described!(sod_violations::evaluate_policy));
         routes.needs(published, described!(sod_violations::run_report));
         routes.needs(published, described!(sod_violations::get_last_report));
@@ -76,6 +79,10 @@ fn routes() -> Routes {
         routes.needs(published, described!(sod_violations::get_last_report_of_several));
         routes.needs(published, described!(sod_violations::download_report));
         routes.needs(published, described!(sod_violations::download_named_report));
+    }
+    for published in SOD_VIOLATIONS {
+        routes.needs(published, described!(sod_prediction::predict_violations));
+        routes.needs(published, described!(sod_prediction::check_violations));
     }
     for published in TASK_STATUS {
         routes.needs(published, described!(list::get_task_status_list));
@@ -123,6 +130,7 @@ fn routes() -> Routes {
     routes.needs(OWN, described!(reviews::get_review));
     routes.needs(OWN, described!(reviews::list_review_items));
     routes.needs(OWN, described!(reviews::decide_review_items));
+    routes.needs(OWN, described!(reviews::hand_over_review_items));
     routes.needs(OWN, described!(reviews::close_review));
     routes.needs(OWN, described!(review_sheets::get_review_sheets));
     routes.needs(OWN, described!(review_sheets::read_review_sheet));

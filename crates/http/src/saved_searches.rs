@@ -1,16 +1,15 @@
 //! The published operations on saved searches.
 
 use crate::access::{Allowed, ExecuteSavedSearch, ManageSavedSearches, ReadSavedSearches};
-use crate::collection::{Condition, FilterField, Operator, Part, Test, conditions};
+use crate::collection::{Condition, FilterField, Operator, Part, Test, conditions, with_total};
 use crate::failure::{Failure, json};
 use crate::input::{Id, Input, Query, json_object, json_type};
 use crate::openapi::answers::NotFound;
 use crate::state::AppState;
 use crate::task_json::timestamp;
 use axum::body::Body;
-use axum::http::header::HeaderName;
+use axum::http::StatusCode;
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use muster_reports::error::shown;
 use muster_reports::ids::{SavedSearchId, ScheduleId};
@@ -20,8 +19,6 @@ use muster_reports::search_filter::read_filters;
 use muster_reports::service::Execution;
 use muster_wire::{DtoType, NewSavedSearch, SavedSearch as SavedSearchDto, SearchArguments, TypedReference};
 use serde_json::{Map, Value};
-
-const TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
 
 /// Members of a body that its owner gives.
 const CONTENT: [&str; 9] =
@@ -78,12 +75,17 @@ pub(crate) fn identity(place: &str, value: &Value) -> Result<String, Failure> {
 
 /// The identities of a list of references.
 pub(crate) fn identities(name: &str, value: &Value) -> Result<Vec<String>, Failure> {
+    identities_of(name, value, 1)
+}
+
+/// The identities of a list of at least so many references.
+pub(crate) fn identities_of(name: &str, value: &Value, least: usize) -> Result<Vec<String>, Failure> {
     let Value::Array(items) = value else {
         return Err(Failure::invalid(format!("{name} is {}: expected a list", json_type(value))));
     };
-    if !(1..=RECIPIENTS_MAX).contains(&items.len()) {
+    if !(least..=RECIPIENTS_MAX).contains(&items.len()) {
         return Err(Failure::invalid(format!(
-            "{name} has {} items: expected 1 to {RECIPIENTS_MAX}",
+            "{name} has {} items: expected {least} to {RECIPIENTS_MAX}",
             items.len()
         )));
     }
@@ -285,11 +287,7 @@ pub(crate) async fn list_saved_searches(
 ) -> Result<Response, Failure> {
     let page = state.saved_searches().list(&caller, wanted).await?;
     let searches = page.searches.iter().map(saved_search).collect::<Result<Vec<_>, _>>()?;
-    let mut response = json(StatusCode::OK, &searches);
-    if let Some(total) = page.total {
-        response.headers_mut().insert(TOTAL_COUNT, HeaderValue::from(total));
-    }
-    Ok(response)
+    Ok(with_total(json(StatusCode::OK, &searches), page.total))
 }
 
 /// Return saved search by id

@@ -3,18 +3,17 @@
 //! The published document replaces a scheduled search by PUT. PATCH takes a JSON patch of the same members.
 
 use crate::access::{Allowed, ManageScheduledSearches, ReadScheduledSearches};
-use crate::collection::{Condition, FilterField, Operator, Part, Test, conditions};
+use crate::collection::{Condition, FilterField, Operator, Part, Test, conditions, with_total};
 use crate::failure::{Failure, json};
 use crate::input::{Id, Input, Query, json_object, json_type};
-use crate::json_patch::{operations, patched};
+use crate::json_patch::{operations, patched_members};
 use crate::openapi::answers::NotFound;
 use crate::saved_searches::{check_members, identities, identity};
 use crate::state::AppState;
 use crate::task_json::timestamp;
 use axum::body::Body;
-use axum::http::header::HeaderName;
+use axum::http::StatusCode;
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use muster_reports::ids::{SavedSearchId, ScheduleId};
 use muster_reports::schedule::ScheduleForm;
@@ -25,8 +24,6 @@ use muster_wire::{
     ScheduledSearch as ScheduledSearchDto, TypedReference,
 };
 use serde_json::{Map, Value};
-
-const TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
 
 /// Members of a body that its owner gives.
 const CONTENT: [&str; 8] = [
@@ -106,7 +103,7 @@ fn content(object: &Map<String, Value>) -> Result<SearchSchedule, Failure> {
 }
 
 /// The times, in the published form.
-fn form(schedule: Option<&Value>) -> Result<ScheduleForm, Failure> {
+pub(crate) fn form(schedule: Option<&Value>) -> Result<ScheduleForm, Failure> {
     let value = match schedule {
         Some(value @ Value::Object(_)) => value,
         Some(other) => {
@@ -271,11 +268,7 @@ pub(crate) async fn list_scheduled_searches(
 ) -> Result<Response, Failure> {
     let (entries, total) = state.saved_searches().scheduled_searches(&caller, &wanted).await?;
     let entries = entries.iter().map(scheduled_search).collect::<Result<Vec<_>, _>>()?;
-    let mut response = json(StatusCode::OK, &entries);
-    if counted {
-        response.headers_mut().insert(TOTAL_COUNT, HeaderValue::from(total));
-    }
-    Ok(response)
+    Ok(with_total(json(StatusCode::OK, &entries), counted.then_some(total)))
 }
 
 /// Get a scheduled search
@@ -342,12 +335,7 @@ pub(crate) async fn patch_scheduled_search(
 ) -> Result<Response, Failure> {
     let searches = state.saved_searches();
     let before = scheduled_search(&searches.owned_scheduled_search(&caller, &id).await?)?;
-    let before = serde_json::to_value(before)
-        .map_err(|error| Failure::internal("a scheduled search could not be written as JSON", error))?;
-    let after = patched(before, &operations)?;
-    let Value::Object(after) = after else {
-        return Err(Failure::invalid("the patch replaces the whole: expected operations on members"));
-    };
+    let after = patched_members(&before, &operations)?;
     let entry = searches.reschedule_search(&caller, &id, content(&after)?).await?;
     Ok(json(StatusCode::OK, &scheduled_search(&entry)?))
 }

@@ -37,7 +37,7 @@ fn run(run: &ScheduledRun) -> ScheduleRun {
 fn description(entry: &ScheduledEntry, runs: Option<&[ScheduledRun]>) -> ScheduleDescription {
     let arguments = match &entry.work {
         ScheduledWork::Report { arguments, .. } => Some(arguments.clone()),
-        ScheduledWork::Refresh | ScheduledWork::Search(_) => None,
+        ScheduledWork::Refresh | ScheduledWork::Search(_) | ScheduledWork::Policy(_) => None,
     };
     ScheduleDescription {
         id: entry.id.to_string(),

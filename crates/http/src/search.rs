@@ -5,7 +5,7 @@ mod body;
 mod members;
 
 use crate::access::{AggregateSearch, Allowed, CountSearch, Search};
-use crate::collection::Part;
+use crate::collection::{Part, with_total};
 use crate::failure::{Failure, json as json_answer};
 use crate::input::{Input, Query};
 use crate::openapi::answers::{IndexParameter, NotFound};
@@ -16,7 +16,7 @@ use axum::body::Body;
 use axum::extract::{FromRequestParts, Path};
 use axum::http::header::ACCEPT;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use body::{CountBody, Purpose, SearchBody, object_of};
 use chrono::{DateTime, SecondsFormat};
@@ -25,9 +25,6 @@ use muster_reports::error::shown;
 use muster_reports::search::{DocumentPage, DocumentSearch, FoundDocument, PAGE_DOCUMENTS_DEFAULT};
 use muster_wire::{AggregationResult, Search as SearchDto, SearchDocument};
 use serde_json::{Map, Value, json};
-
-/// How many documents a search finds.
-const TOTAL: HeaderName = HeaderName::from_static("x-total-count");
 
 /// The version of the documents' form, as the published examples have it.
 const VERSION: &str = "v2";
@@ -114,11 +111,7 @@ pub(crate) async fn search_documents(
     let found = state.reports().search(&caller, &search, &page).await?;
     let documents: Vec<_> =
         found.documents.into_iter().map(|document| shown_in_search(document, state.settings())).collect();
-    let mut response = state.inner().search_answers.json(&documents)?;
-    if let Some(total) = found.total {
-        response.headers_mut().insert(TOTAL, HeaderValue::from(total));
-    }
-    Ok(response)
+    Ok(with_total(state.inner().search_answers.json(&documents)?, found.total))
 }
 
 /// Count documents satisfying a query
@@ -147,8 +140,7 @@ pub(crate) async fn count_documents(
     let total = state.reports().count_search(&caller, &search).await?;
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;
-    response.headers_mut().insert(TOTAL, HeaderValue::from(total));
-    Ok(response)
+    Ok(with_total(response, Some(total)))
 }
 
 /// A search, a page of it, and aggregations.
@@ -215,7 +207,7 @@ pub(crate) async fn aggregate_documents(
 ) -> Result<Response, Failure> {
     let reports = state.reports();
     let (found, aggregated) = reports.aggregate(&caller, &search, &page, &aggregations).await?;
-    let mut response = if is_csv {
+    let response = if is_csv {
         state.inner().search_answers.csv(reports.documents.csv(&aggregations, &aggregated)?)?
     } else {
         let documents = found.documents.into_iter();
@@ -224,10 +216,7 @@ pub(crate) async fn aggregate_documents(
             hits: documents.map(|document| shown_in_search(document, state.settings())).collect(),
         })?
     };
-    if let Some(total) = found.total {
-        response.headers_mut().insert(TOTAL, HeaderValue::from(total));
-    }
-    Ok(response)
+    Ok(with_total(response, found.total))
 }
 
 /// Aggregations by name, in Elasticsearch's form.

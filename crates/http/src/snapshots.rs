@@ -7,8 +7,8 @@ use crate::task_json::{hold, timestamp};
 use axum::http::StatusCode;
 use axum::response::Response;
 use muster_reports::retention::CataloguedSnapshot;
-use muster_reports::snapshot::SourceRun;
-use muster_wire::{SnapshotDescription, SourceDescription};
+use muster_reports::snapshot::{SourceRun, SourceSum};
+use muster_wire::{SnapshotDescription, SourceDescription, SourceSum as SourceSumDto};
 
 fn source(run: &SourceRun) -> SourceDescription {
     SourceDescription {
@@ -24,6 +24,7 @@ fn source(run: &SourceRun) -> SourceDescription {
         remark: run.remark.clone(),
         warnings: run.warnings.iter().chain(&run.refused_values).cloned().collect(),
         reported_total: run.reported_total,
+        sum: run.sum.as_ref().map(sum),
         read: run.read,
         rejected: run.rejected,
         loaded: run.loaded,
@@ -32,6 +33,11 @@ fn source(run: &SourceRun) -> SourceDescription {
         unchanged: run.unchanged,
         missing: run.missing,
     }
+}
+
+fn sum(sum: &SourceSum) -> SourceSumDto {
+    let SourceSum { column, stated, read, refused, unreadable } = sum.clone();
+    SourceSumDto { column, stated, read, refused, unreadable }
 }
 
 pub(crate) fn snapshot(snapshot: &CataloguedSnapshot, counted: bool) -> SnapshotDescription {

@@ -1,19 +1,19 @@
 //! The published operations on policies for separation of duties, and our own on the violations that somebody accepts.
 
 use crate::access::{Allowed, ManageSodPolicies, ReadSodPolicies};
-use crate::collection::{Condition, FilterField, Operator, Part, Test, conditions, sorters};
+use crate::collection::{Condition, FilterField, Operator, Part, Test, conditions, sorters, with_total};
 use crate::failure::{Failure, json};
 use crate::input::{Id, Input, Query, json_body, json_object, json_type};
-use crate::json_patch::{operations, patched};
+use crate::json_patch::{operations, patched_members};
 use crate::openapi::answers::NotFound;
 use crate::saved_searches::check_members;
 use crate::state::AppState;
 use crate::task_json::timestamp;
 use axum::body::Body;
-use axum::http::header::HeaderName;
+use axum::http::StatusCode;
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use muster_reports::Caller;
 use muster_reports::error::shown;
 use muster_reports::ids::SodPolicyId;
 use muster_reports::sod_policy::{
@@ -21,8 +21,6 @@ use muster_reports::sod_policy::{
 };
 use muster_wire::{JsonPatchOperation, PolicyException as PolicyExceptionDto, SodPolicy as SodPolicyDto};
 use serde_json::{Map, Value};
-
-const TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
 
 /// Members of a body that people give.
 const CONTENT: [&str; 15] = [
@@ -63,7 +61,7 @@ const PATCHABLE: [&str; 13] = [
     "conflictingAccessCriteria",
 ];
 
-fn policy(policy: &SodPolicy) -> Result<SodPolicyDto, Failure> {
+fn policy(policy: &SodPolicy, scheduled: bool) -> Result<SodPolicyDto, Failure> {
     let failed = |error| Failure::internal("a policy could not be written as JSON", error);
     let content = serde_json::to_value(&policy.content).map_err(failed)?;
     let content: SodPolicyDto = serde_json::from_value(content).map_err(failed)?;
@@ -73,13 +71,19 @@ fn policy(policy: &SodPolicy) -> Result<SodPolicyDto, Failure> {
         modified: Some(timestamp(policy.modified)),
         creator_id: Some(policy.creator.clone()),
         modifier_id: policy.modifier.clone(),
-        scheduled: Some(false),
+        scheduled: Some(scheduled),
         state: Some(policy.content.state().into()),
         level: policy.content.level().map(Into::into),
         kind: Some(policy.content.kind().into()),
         policy_query: policy.content.shown_query(),
         ..content
     })
+}
+
+/// A policy as an answer. Who may read policies may know whether one has a schedule.
+async fn shown_policy(state: &AppState, caller: &Caller, kept: &SodPolicy) -> Result<Response, Failure> {
+    let scheduled = state.sod_policies().scheduled(caller).await?.contains(&kept.id);
+    Ok(json(StatusCode::OK, &policy(kept, scheduled)?))
 }
 
 /// What a body says of a policy.
@@ -255,7 +259,7 @@ pub(crate) async fn create_policy(
     NewRequest(content): NewRequest,
 ) -> Result<Response, Failure> {
     let kept = state.sod_policies().create(&caller, content).await?;
-    Ok(json(StatusCode::CREATED, &policy(&kept)?))
+    Ok(json(StatusCode::CREATED, &policy(&kept, false)?))
 }
 
 /// List SOD policies
@@ -289,13 +293,12 @@ pub(crate) async fn list_policies(
     state: AppState,
     ListRequest { wanted, counted }: ListRequest,
 ) -> Result<Response, Failure> {
-    let (kept, total) = state.sod_policies().list(&caller, &wanted).await?;
-    let policies = kept.iter().map(policy).collect::<Result<Vec<_>, _>>()?;
-    let mut response = json(StatusCode::OK, &policies);
-    if counted {
-        response.headers_mut().insert(TOTAL_COUNT, HeaderValue::from(total));
-    }
-    Ok(response)
+    let policies = state.sod_policies();
+    let (kept, total) = policies.list(&caller, &wanted).await?;
+    let scheduled = policies.scheduled(&caller).await?;
+    let policies =
+        kept.iter().map(|kept| policy(kept, scheduled.contains(&kept.id))).collect::<Result<Vec<_>, _>>()?;
+    Ok(with_total(json(StatusCode::OK, &policies), counted.then_some(total)))
 }
 
 /// Get SOD policy by id
@@ -315,7 +318,7 @@ pub(crate) async fn get_policy(
     Id(id): Id,
 ) -> Result<Response, Failure> {
     let kept = state.sod_policies().show(&caller, &SodPolicyId::new(id)).await?;
-    Ok(json(StatusCode::OK, &policy(&kept)?))
+    shown_policy(&state, &caller, &kept).await
 }
 
 /// Update SOD policy by id
@@ -336,7 +339,7 @@ pub(crate) async fn put_policy(
     ReplaceRequest { id, content }: ReplaceRequest,
 ) -> Result<Response, Failure> {
     let kept = state.sod_policies().replace(&caller, &id, content).await?;
-    Ok(json(StatusCode::OK, &policy(&kept)?))
+    shown_policy(&state, &caller, &kept).await
 }
 
 /// Patch SOD policy by id
@@ -368,13 +371,9 @@ pub(crate) async fn patch_policy(
             "a policy by query cannot be patched: expected a policy of two lists, or an update by PUT",
         ));
     }
-    let before = serde_json::to_value(policy(&before)?)
-        .map_err(|error| Failure::internal("a policy could not be written as JSON", error))?;
-    let Value::Object(after) = patched(before, &operations)? else {
-        return Err(Failure::invalid("the patch replaces the whole: expected operations on members"));
-    };
+    let after = patched_members(&policy(&before, false)?, &operations)?;
     let kept = policies.replace(&caller, &id, content(after)?).await?;
-    Ok(json(StatusCode::OK, &policy(&kept)?))
+    shown_policy(&state, &caller, &kept).await
 }
 
 /// Delete SOD policy by id

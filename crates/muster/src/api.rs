@@ -8,8 +8,8 @@ use crate::failure::{Context as _, ExitStatus, Failure, Result};
 use crate::part_file::PartFile;
 use muster_client::wire::{
     FileFormat, ListedResult, NewReviewDetails, NotifyDetails, ReportComparison, ReportDescription,
-    ReportResults, ReviewDecisions, ReviewDescription, ReviewItemDescription, ReviewOutcome, SearchIndex,
-    TaskResultDetails,
+    ReportResults, ReviewDecisions, ReviewDescription, ReviewHandOver, ReviewItemDescription, ReviewOutcome,
+    SearchIndex, TaskResultDetails,
 };
 use muster_client::{
     Client, ComparisonFile, Configuration, Credentials, Download, DownloadOptions, Error, FileStream, Paging,
@@ -350,6 +350,14 @@ impl Api {
     /// As [`Api::start`].
     pub async fn decide_review(&self, id: &str, decisions: &ReviewDecisions) -> Result<ReviewOutcome> {
         self.client.reviews().decide(id, decisions).await.map_err(|error| self.one_line(&error))
+    }
+
+    /// Gives items of an access review to another reviewer.
+    ///
+    /// # Errors
+    /// What the service answers, in one line.
+    pub async fn hand_over_review(&self, id: &str, over: &ReviewHandOver) -> Result<ReviewDescription> {
+        self.client.reviews().hand_over(id, over).await.map_err(|error| self.one_line(&error))
     }
 
     /// The archive with the sheets of an access review.

@@ -184,6 +184,7 @@ impl Service {
         let (stopping, worker_stop) = (CancellationToken::new(), Stop::default());
         let kept = data.kept_definitions(catalogue.clone());
         let reports = Arc::new(reports(data, catalogue, engine.clone()));
+        let reminding = Arc::new(reviews(data, reports.clone(), engine.clone())?);
         let state = state(data, reports.clone(), files.clone(), engine.clone(), stopping.clone())?;
         let limits = Limits {
             header_timeout: Duration::from_millis(settings.server.header_timeout_ms),
@@ -225,6 +226,7 @@ impl Service {
         }
         parts.spawn(kept.follow(stopping.clone()));
         parts.spawn(expire_results(data.result_expiry()?, stopping.clone()));
+        parts.spawn(remind_reviewers(reminding, stopping.clone()));
         if let Some(relay) = relay(data)? {
             parts.spawn(relay.run(stopping.clone()));
         }
@@ -316,6 +318,8 @@ fn worker(data: &DataDir, files: Arc<ResultFiles>, runner: Arc<dyn ReportRunner>
 
 /// How often results that are due expire.
 const EXPIRY_INTERVAL: Duration = Duration::from_secs(600);
+/// How often it is looked for reviewers who are to be told that their time ends.
+const REMIND_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Lets results expire again and again, and finishes at the start what a process that was killed has begun.
 async fn expire_results(expiry: ResultExpiry, stopping: CancellationToken) {
@@ -329,6 +333,27 @@ async fn expire_results(expiry: ResultExpiry, stopping: CancellationToken) {
         }
         tokio::select! {
             () = tokio::time::sleep(EXPIRY_INTERVAL) => {}
+            () = stopping.cancelled() => {}
+        }
+    }
+}
+
+/// The use cases of access reviews.
+fn reviews(data: &DataDir, reports: Arc<Reports>, engine: Arc<Engine>) -> Result<service::Reviews> {
+    let runs = Arc::new(data.review_runs(engine)?);
+    Ok(service::Reviews { reports, store: data.store.clone(), populations: runs.clone(), sheets: runs })
+}
+
+/// Tells reviewers of access reviews what they have not decided, before the end.
+async fn remind_reviewers(reviews: Arc<service::Reviews>, stopping: CancellationToken) {
+    while !stopping.is_cancelled() {
+        match reviews.remind().await {
+            Ok(0) => {}
+            Ok(told) => tracing::info!(told, "reviewers are told of what they have not decided"),
+            Err(error) => tracing::error!(error = error_chain(&error), "reviewers cannot be told"),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(REMIND_INTERVAL) => {}
             () = stopping.cancelled() => {}
         }
     }
@@ -448,13 +473,7 @@ fn state(
         store: data.store.clone(),
         schedules: schedules.clone(),
     };
-    let review_runs = Arc::new(data.review_runs(engine.clone())?);
-    let reviews = service::Reviews {
-        reports: reports.clone(),
-        store: data.store.clone(),
-        populations: review_runs.clone(),
-        sheets: review_runs,
-    };
+    let reviews = reviews(data, reports.clone(), engine.clone())?;
     let definitions = service::Definitions {
         reports: reports.clone(),
         store: data.store.clone(),
@@ -471,7 +490,10 @@ fn state(
         installation: Arc::new(Facts::of(data)?),
     };
     Ok(AppState::new(Wiring {
-        sod_policies: Arc::new(service::SodPolicies { reports: reports.clone() }),
+        sod_policies: Arc::new(service::SodPolicies {
+            reports: reports.clone(),
+            schedules: schedules.clone(),
+        }),
         reports,
         reviews: Arc::new(reviews),
         definitions: Arc::new(definitions),

@@ -1,7 +1,7 @@
 //! The text of an e-mail.
 
 use muster_reports::message::Severity;
-use muster_reports::notification::Notice;
+use muster_reports::notification::{Notice, NoticeReview};
 use std::fmt::Write;
 
 /// Most characters of a subject.
@@ -25,9 +25,37 @@ fn one_line(text: &str) -> String {
 /// The subject.
 pub(crate) fn subject(notice: &Notice) -> String {
     let data = &notice.data;
+    if let Some(review) = &data.review {
+        let subject = one_line(&format!("{}: {}", data.name, review_news(notice, review)));
+        return subject.chars().take(SUBJECT_CHARACTERS_MAX).collect();
+    }
     let rows = data.rows.map(|rows| format!(": {}", counted(rows))).unwrap_or_default();
     let subject = one_line(&format!("{} {}{rows}", data.name, ended(notice)));
     subject.chars().take(SUBJECT_CHARACTERS_MAX).collect()
+}
+
+/// What a reviewer is told, in a few words.
+fn review_news(notice: &Notice, review: &NoticeReview) -> String {
+    let items = |count: u32| if count == 1 { "1 item".to_owned() } else { format!("{count} items") };
+    match notice.kind.as_str() {
+        "review.ends" => {
+            let verb = if review.undecided == 1 { "is" } else { "are" };
+            format!("{} {verb} not decided yet", items(review.undecided))
+        }
+        "review.handed_over" => format!("{} handed over to you", items(review.items)),
+        _ => format!("{} for you to review", items(review.items)),
+    }
+}
+
+/// The body of what a reviewer is told.
+fn review_body(notice: &Notice, review: &NoticeReview) -> String {
+    let name = one_line(&notice.data.name);
+    let mut text = format!("Access review {name}: {}.\n\n", review_news(notice, review));
+    if let Some(ends) = review.ends {
+        text.push_str(&format!("Please decide until: {}\n", ends.to_rfc3339()));
+    }
+    text.push_str(&format!("Reviewer: {}\nReview: {}\n", one_line(&review.reviewer), review.id));
+    text
 }
 
 fn counted(rows: u64) -> String {
@@ -37,6 +65,9 @@ fn counted(rows: u64) -> String {
 /// The body. `about_file` says what became of a file that was to be attached.
 pub(crate) fn body(notice: &Notice, about_file: Option<&str>) -> String {
     let data = &notice.data;
+    if let Some(review) = &data.review {
+        return review_body(notice, review);
+    }
     let mut text = format!("{} {}.\n", one_line(&data.name), ended(notice));
     // Writing to a text does not fail.
     let mut line = |line: String| {
@@ -151,6 +182,26 @@ mod tests {
             Arguments: {\"query\":\"name:x\"}\n\nFiles:\n- CSV, 1 row, 9 bytes, SHA-256 ab\n  https://m/files/csv\n\n\
             The CSV file is attached.\n";
         assert_eq!(body(&notice, Some("The CSV file is attached.")), expected);
+    }
+
+    #[test]
+    fn a_reviewer_is_told_what_to_do_until_when() {
+        let notice = |kind: &str, items: u32, undecided: u32| -> Notice {
+            let notice = json!({
+                "type": kind, "timestamp": "2026-03-01T01:00:00Z",
+                "data": {"name": "Spring\n2026", "review": {
+                    "id": "0123", "reviewer": "bob", "items": items, "undecided": undecided, "ends": "2026-03-09T12:00:00Z",
+                }},
+            });
+            serde_json::from_value(notice).unwrap()
+        };
+        assert_eq!(subject(&notice("review.opened", 12, 12)), "Spring 2026: 12 items for you to review");
+        assert_eq!(subject(&notice("review.handed_over", 1, 1)), "Spring 2026: 1 item handed over to you");
+        let ends = notice("review.ends", 12, 1);
+        assert_eq!(subject(&ends), "Spring 2026: 1 item is not decided yet");
+        let expected = "Access review Spring 2026: 1 item is not decided yet.\n\n\
+            Please decide until: 2026-03-09T12:00:00+00:00\nReviewer: bob\nReview: 0123\n";
+        assert_eq!(body(&ends, None), expected);
     }
 
     #[test]

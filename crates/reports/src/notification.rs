@@ -14,7 +14,7 @@
 
 use crate::audit::{AuditEvent, AuditOperation};
 use crate::caller::{Caller, DataScope};
-use crate::ids::{ClientId, ReportId, ScheduleId, TaskId, TenantId, stable_id};
+use crate::ids::{ClientId, ReportId, ReviewId, ScheduleId, TaskId, TenantId, stable_id};
 use crate::kind::FileFormat;
 use crate::message::{Message, Severity};
 use crate::notify::{Notify, Occasion, Recipient, Wish};
@@ -156,6 +156,7 @@ impl<'a> EndedRun<'a> {
                 messages: self.task.map(remarks).unwrap_or_default(),
                 files: self.result().map(files).unwrap_or_default(),
                 arguments: self.task.filter(|_| notify.query_details).and_then(arguments),
+                review: None,
             },
         }
     }
@@ -252,7 +253,8 @@ pub fn compares(wishes: &[Wish]) -> bool {
 /// What a notification says. This is the body that a webhook gets.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Notice {
-    /// `report.` or `refresh.`, and how it ended: `succeeded`, `warned`, `failed` or `skipped`.
+    /// `report.` or `refresh.`, and how it ended: `succeeded`, `warned`, `failed` or `skipped`. Of an access review
+    /// `review.opened`, `review.handed_over` or `review.ends`.
     #[serde(rename = "type")]
     pub kind: String,
     /// When it ended.
@@ -262,7 +264,7 @@ pub struct Notice {
 }
 
 /// What ended, and how.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NoticeData {
     /// The report's name, or of a run without a report the schedule's.
@@ -294,6 +296,26 @@ pub struct NoticeData {
     /// The report's arguments, if the entry asks for them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub arguments: Option<Value>,
+    /// The access review, of what a reviewer is told; then nothing has ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub review: Option<NoticeReview>,
+}
+
+/// The access review that a reviewer is told of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NoticeReview {
+    /// Its id.
+    pub id: ReviewId,
+    /// Name (uid) of the reviewer.
+    pub reviewer: String,
+    /// How many items it is about.
+    pub items: u32,
+    /// How many of them are not decided.
+    pub undecided: u32,
+    /// Until when the reviewer is to decide.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ends: Option<DateTime<Utc>>,
 }
 
 /// The schedule of a run.

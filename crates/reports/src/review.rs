@@ -16,10 +16,13 @@ pub mod sheet;
 
 use crate::caller::{Caller, DataScope};
 use crate::error::{Error, Result, shown};
-use crate::ids::{ReviewId, SnapshotId, SourceId, sha256_hex};
+use crate::ids::{ClientId, ReviewId, SnapshotId, SourceId, TenantId, sha256_hex, stable_id};
 use crate::message::{Message, Severity};
+use crate::notification::{DeliveryState, Notice, NoticeData, NoticeReview, Notification};
+use crate::notify::Recipient;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -109,6 +112,20 @@ pub struct ReviewPlan {
     /// Whether a revoke needs a comment.
     #[serde(default)]
     pub comment_required: bool,
+    /// Until when reviewers are to decide. Nothing happens by itself then: the review is open until it is closed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ends: Option<DateTime<Utc>>,
+    /// How many days before `ends` reviewers are told of what they have not decided.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub remind_days: u32,
+    /// Whether reviewers are told by mail, of items that are theirs and before the end.
+    #[serde(default)]
+    pub tell: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(days: &u32) -> bool {
+    *days == 0
 }
 
 impl ReviewPlan {
@@ -123,6 +140,9 @@ impl ReviewPlan {
         }
         if self.due_days > DUE_DAYS_MAX {
             return wrong(format!("dueDays is {}: expected 0 to {DUE_DAYS_MAX}", self.due_days));
+        }
+        if self.remind_days > DUE_DAYS_MAX {
+            return wrong(format!("remindDays is {}: expected 0 to {DUE_DAYS_MAX}", self.remind_days));
         }
         match (self.reviewers, self.list.is_empty()) {
             (ReviewerRule::List, true) => wrong("list is empty: expected lines with reviewers".into()),
@@ -144,6 +164,28 @@ pub struct Reviewer {
     /// Name for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub display_name: Option<String>,
+}
+
+/// Who reviews an item since it was handed over. What was frozen stays as it was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HandOver {
+    /// The new reviewer.
+    pub to: Reviewer,
+    /// Name of who handed it over.
+    pub by: String,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// Why.
+    pub reason: String,
+}
+
+/// The reviewers who are told by mail: of which client, and where.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    /// The client that created the review, whose notifications they are.
+    pub client: ClientId,
+    /// E-mail addresses of reviewers, by the id of their identity.
+    pub addresses: BTreeMap<String, String>,
 }
 
 /// What is reviewed, as the snapshot had it.
@@ -200,11 +242,31 @@ pub struct ReviewItem {
     pub assigned: String,
     /// Digest of all of the above and of the review's id, 64 hex digits.
     pub digest: String,
+    /// The last hand-over, if it was handed over to another reviewer.
+    pub handed_over: Option<HandOver>,
     /// The newest decision.
     pub decision: Option<Decision>,
 }
 
 impl ReviewItem {
+    /// Who reviews it now.
+    pub fn reviewer_now(&self) -> Option<&Reviewer> {
+        self.handed_over.as_ref().map(|over| &over.to).or(self.reviewer.as_ref())
+    }
+
+    /// Why it is this reviewer, or why there is none.
+    pub fn assigned_now(&self) -> String {
+        match &self.handed_over {
+            None => self.assigned.clone(),
+            Some(HandOver { by, at, reason, .. }) => format!(
+                "handed over by {by} at {}: {reason}; before that {}: {}",
+                at.to_rfc3339_opts(SecondsFormat::Secs, true),
+                self.reviewer.as_ref().map_or("nobody", |reviewer| reviewer.name.as_str()),
+                self.assigned
+            ),
+        }
+    }
+
     /// The digest of an item of this review.
     pub fn computed_digest(&self, review: &ReviewId) -> String {
         let frozen = serde_json::to_string(&(&self.frozen, &self.reviewer)).unwrap_or_default();
@@ -218,7 +280,7 @@ impl ReviewItem {
 
     /// Whether this identity reviews it.
     pub fn is_reviewed_by(&self, id: &str, name: &str) -> bool {
-        self.reviewer.as_ref().is_some_and(|reviewer| reviewer.id == id || reviewer.name == name)
+        self.reviewer_now().is_some_and(|reviewer| reviewer.id == id || reviewer.name == name)
     }
 }
 
@@ -227,17 +289,26 @@ pub fn digest_of(items: &[ReviewItem]) -> String {
     sha256_hex(items.iter().map(|item| item.digest.as_str()))
 }
 
-/// Checks that items are as they were frozen.
+/// Checks that each of some items is as it was frozen.
 ///
 /// # Errors
-/// `Broken`, which names the first item that differs, or the number of items.
-pub fn check_frozen(review: &Review, items: &[ReviewItem]) -> Result<()> {
+/// `Broken`, which names the first item that differs.
+pub fn check_each(review: &Review, items: &[ReviewItem]) -> Result<()> {
     if let Some(item) = items.iter().find(|item| item.digest != item.computed_digest(&review.id)) {
         return Err(Error::broken(format!(
             "item {} of review {} is not as it was frozen: its digest differs. The database was changed",
             item.number, review.id
         )));
     }
+    Ok(())
+}
+
+/// Checks that items are all of those that were frozen, as they were frozen.
+///
+/// # Errors
+/// `Broken`, which names the first item that differs, or the number of items.
+pub fn check_frozen(review: &Review, items: &[ReviewItem]) -> Result<()> {
+    check_each(review, items)?;
     if items.len() != review.items as usize || digest_of(items) != review.digest {
         return Err(Error::broken(format!(
             "review {} has {} items that are not those that were frozen: expected {} with the digest {}. The database was \
@@ -357,11 +428,71 @@ pub struct Review {
     pub unassigned: u32,
     /// Digest of its items.
     pub digest: String,
+    /// Who is told by mail, if reviewers are.
+    pub told: Option<Told>,
     /// How it was closed; `None` while it is open.
     pub closing: Option<Closing>,
 }
 
 impl Review {
+    /// When reviewers are to be told of what they have not decided; `None` if they are not, or if that was before the
+    /// review began.
+    pub fn remind_at(&self) -> Option<DateTime<Utc>> {
+        let before = TimeDelta::days(i64::from(self.plan.remind_days));
+        let at = self.plan.ends?.checked_sub_signed(before)?;
+        (self.told.is_some() && at > self.created).then_some(at)
+    }
+
+    /// What reviewers are told by mail. `numbers` has the items of each; who has no address is left out, and so is who has
+    /// nothing left to decide where that is what they are told.
+    pub fn notifications(
+        &self,
+        tenant: &TenantId,
+        news: ReviewNews,
+        numbers: &[ReviewerProgress],
+        at: DateTime<Utc>,
+    ) -> Vec<Notification> {
+        let Some(told) = &self.told else { return Vec::new() };
+        let notification = |progress: &ReviewerProgress| {
+            let reviewer = progress.reviewer.as_ref()?;
+            if progress.items == 0 || news == ReviewNews::Ends && progress.undecided() == 0 {
+                return None;
+            }
+            let to = Recipient::email(told.addresses.get(&reviewer.id)?).ok()?;
+            let moment = at.timestamp_micros().to_string();
+            let notice = Notice {
+                kind: news.kind().to_owned(),
+                timestamp: at,
+                data: NoticeData {
+                    name: self.plan.name.clone(),
+                    review: Some(NoticeReview {
+                        id: self.id.clone(),
+                        reviewer: reviewer.name.clone(),
+                        items: progress.items,
+                        undecided: progress.undecided(),
+                        ends: self.plan.ends,
+                    }),
+                    ..NoticeData::default()
+                },
+            };
+            Some(Notification {
+                id: stable_id(["review", news.kind(), self.id.as_str(), &reviewer.id, &moment]),
+                tenant: tenant.clone(),
+                client: told.client.clone(),
+                to,
+                attach: None,
+                notice,
+                state: DeliveryState::Waiting,
+                attempts: 0,
+                error: None,
+                created: at,
+                next: Some(at),
+                ended: None,
+            })
+        };
+        numbers.iter().filter_map(notification).collect()
+    }
+
     /// Until when a revoke is to be done, once the review is closed.
     pub fn due(&self) -> Option<DateTime<Utc>> {
         let days = TimeDelta::days(i64::from(self.plan.due_days));
@@ -452,6 +583,60 @@ impl ReviewedItems {
     }
 }
 
+/// What reviewers are told of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReviewNews {
+    /// The review has begun, with items of theirs.
+    Opened,
+    /// Items were handed over to them.
+    HandedOver,
+    /// The time to decide ends.
+    Ends,
+}
+
+impl ReviewNews {
+    /// The type of the notice.
+    pub fn kind(self) -> &'static str {
+        match self {
+            Self::Opened => "review.opened",
+            Self::HandedOver => "review.handed_over",
+            Self::Ends => "review.ends",
+        }
+    }
+}
+
+/// Which items of a review are asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct WantedItems {
+    /// Only those that this identity reviews, of which id and name are given.
+    pub reviewed_by: Option<(String, String)>,
+    /// Only those of the reviewer with this name.
+    pub reviewer: Option<String>,
+    /// Only those of these sources; of all when `None`.
+    pub sources: Option<Vec<String>>,
+    /// Only those without a decision.
+    pub undecided: bool,
+    /// Only these numbers; all when `None`.
+    pub numbers: Option<Vec<u32>>,
+    /// Only those after the item with this number.
+    pub after: u32,
+    /// At most so many; all when `None`.
+    pub limit: Option<u32>,
+}
+
+impl WantedItems {
+    /// Whether an item is asked for, the limit aside.
+    pub fn wants(&self, item: &ReviewItem) -> bool {
+        let now = item.reviewer_now();
+        item.number > self.after
+            && self.reviewed_by.as_ref().is_none_or(|(id, name)| item.is_reviewed_by(id, name))
+            && self.reviewer.as_ref().is_none_or(|name| now.is_some_and(|reviewer| reviewer.name == *name))
+            && self.sources.as_ref().is_none_or(|sources| sources.contains(&item.frozen.source_id))
+            && !(self.undecided && item.decision.is_some())
+            && self.numbers.as_ref().is_none_or(|numbers| numbers.contains(&item.number))
+    }
+}
+
 /// How far the items of one reviewer are.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ReviewerProgress {
@@ -483,10 +668,9 @@ impl ReviewerProgress {
 
 /// The progress by reviewer, by name; the items without a reviewer are the last.
 pub fn progress(items: &[ReviewItem]) -> Vec<ReviewerProgress> {
-    let mut by_name: std::collections::BTreeMap<(bool, Option<&Reviewer>), ReviewerProgress> =
-        std::collections::BTreeMap::new();
+    let mut by_name: BTreeMap<(bool, Option<&Reviewer>), ReviewerProgress> = BTreeMap::new();
     for item in items {
-        let reviewer = item.reviewer.as_ref();
+        let reviewer = item.reviewer_now();
         let of = by_name.entry((reviewer.is_none(), reviewer)).or_insert_with(|| ReviewerProgress {
             reviewer: reviewer.cloned(),
             ..ReviewerProgress::default()
@@ -497,10 +681,14 @@ pub fn progress(items: &[ReviewItem]) -> Vec<ReviewerProgress> {
 }
 
 /// The progress of all items.
-pub fn total(items: &[ReviewItem]) -> ReviewerProgress {
-    let mut all = ReviewerProgress::default();
-    items.iter().for_each(|item| all.add(item));
-    all
+pub fn total(reviewers: &[ReviewerProgress]) -> ReviewerProgress {
+    let sum = |all: ReviewerProgress, one: &ReviewerProgress| ReviewerProgress {
+        reviewer: None,
+        items: all.items + one.items,
+        keep: all.keep + one.keep,
+        revoke: all.revoke + one.revoke,
+    };
+    reviewers.iter().fold(ReviewerProgress::default(), sum)
 }
 
 /// Numbers as ranges, `1-3 7 9-10`, for the audit trail.
@@ -529,7 +717,7 @@ pub struct Population {
     /// Owners of these accounts, managers, and the people that the plan names.
     pub people: Vec<PersonOfSnapshot>,
     /// The owner that a source's definition names, by the source's id.
-    pub owners: std::collections::BTreeMap<SourceId, String>,
+    pub owners: BTreeMap<SourceId, String>,
 }
 
 /// An identity of the snapshot, as far as reviewers are chosen by it.

@@ -12,11 +12,12 @@
 
 use crate::caller::Caller;
 use crate::error::{Error, Result, shown};
-use crate::ids::{ReportId, SavedSearchId, ScheduleId, SnapshotId, TaskId, TenantId, stable_id};
+use crate::ids::{ReportId, SavedSearchId, ScheduleId, SnapshotId, SodPolicyId, TaskId, TenantId, stable_id};
 use crate::kind::ReportKind;
 use crate::message::{Message, Severity};
 use crate::notify::{Notify, Wish};
 use crate::schedule::{Schedule, ScheduleForm};
+use crate::sod::SOD_VIOLATIONS;
 use crate::trace::Trace;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use chrono_tz::Tz;
@@ -48,6 +49,30 @@ pub enum ScheduledWork {
     Refresh,
     /// A saved search is executed (scheduled-searches).
     Search(ScheduledSearch),
+    /// The violations of a policy for separation of duties are reported (`sod-policies/{id}/schedule`).
+    Policy(ScheduledPolicy),
+}
+
+/// A policy whose violations a schedule reports. The address of each recipient is in the schedule's list of whom to tell.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub struct ScheduledPolicy {
+    /// The policy; it is looked up at each run.
+    pub policy: SodPolicyId,
+    /// What people call the schedule.
+    pub name: Option<String>,
+    /// What it is for.
+    pub description: Option<String>,
+    /// The identities that are told how a run ended.
+    pub recipients: Vec<String>,
+    /// Whether they are told of a run without rows.
+    pub email_empty_results: bool,
+    /// The identity that made the schedule.
+    pub creator: String,
+    /// The identity that changed it last.
+    pub modifier: Option<String>,
+    /// When it was last changed.
+    pub modified: DateTime<Utc>,
 }
 
 /// A saved search that is executed by a schedule. The address of each recipient is in the schedule's list of whom to tell.
@@ -76,7 +101,7 @@ impl ScheduledWork {
         match self {
             Self::Report { refresh_first, .. } => *refresh_first,
             Self::Refresh => true,
-            Self::Search(_) => false,
+            Self::Search(_) | Self::Policy(_) => false,
         }
     }
 
@@ -84,10 +109,20 @@ impl ScheduledWork {
     pub fn report(&self) -> Option<&ReportId> {
         static SEARCH_EXPORT: LazyLock<ReportId> =
             LazyLock::new(|| ReportId::new(ReportKind::SearchExport.as_str()));
+        static VIOLATIONS: LazyLock<ReportId> = LazyLock::new(|| ReportId::new(SOD_VIOLATIONS));
         match self {
             Self::Report { report, .. } => Some(report),
             Self::Refresh => None,
             Self::Search(_) => Some(&SEARCH_EXPORT),
+            Self::Policy(_) => Some(&VIOLATIONS),
+        }
+    }
+
+    /// The policy whose violations are reported, if there is one.
+    pub fn policy(&self) -> Option<&ScheduledPolicy> {
+        match self {
+            Self::Policy(policy) => Some(policy),
+            Self::Report { .. } | Self::Refresh | Self::Search(_) => None,
         }
     }
 
@@ -95,7 +130,7 @@ impl ScheduledWork {
     pub fn search(&self) -> Option<&ScheduledSearch> {
         match self {
             Self::Search(search) => Some(search),
-            Self::Report { .. } | Self::Refresh => None,
+            Self::Report { .. } | Self::Refresh | Self::Policy(_) => None,
         }
     }
 }
@@ -173,7 +208,11 @@ impl ScheduledEntry {
 
     /// What people call it.
     pub fn shown_name(&self) -> &str {
-        let given = self.work.search().and_then(|search| search.name.as_deref());
+        let given = match &self.work {
+            ScheduledWork::Search(search) => search.name.as_deref(),
+            ScheduledWork::Policy(policy) => policy.name.as_deref(),
+            ScheduledWork::Report { .. } | ScheduledWork::Refresh => None,
+        };
         given.filter(|name| !name.trim().is_empty()).unwrap_or(&self.name)
     }
 

@@ -314,6 +314,7 @@ mod tests {
             complete,
             remark: (!complete).then(|| "it was cut off".into()),
             reported_total: None,
+            sum: None,
             read: 0,
             rejected: 0,
             loaded: 0,

@@ -25,6 +25,22 @@ impl AggregationMode {
     }
 }
 
+/// The sum of a column over the records of a source, beside the owner's. Numbers are texts with a point before the decimals.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceSum {
+    /// The column.
+    pub column: String,
+    /// The owner's sum; `None` where it could not be had.
+    pub stated: Option<String>,
+    /// Over all records that were read, refused ones included.
+    pub read: String,
+    /// Of it, that of refused records.
+    pub refused: String,
+    /// Values and records that the sum lacks, because they have no number that could be read.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unreadable: u64,
+}
+
 /// The last aggregation of one source that this snapshot rests on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceRun {
@@ -50,6 +66,9 @@ pub struct SourceRun {
     pub remark: Option<String>,
     /// The total the source itself reported, where it reports one.
     pub reported_total: Option<u64>,
+    /// The sum of a column that its owner states, beside what was read, where its definition wants it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sum: Option<SourceSum>,
     /// Records read.
     pub read: u64,
     /// Records refused, each listed with line and reason.

@@ -16,6 +16,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
+/// The report of violations.
+pub const SOD_VIOLATIONS: &str = "SOD_VIOLATIONS";
 /// Most policies of a report.
 pub const POLICIES_MAX: usize = 500;
 /// Most entitlements of one list, as published.

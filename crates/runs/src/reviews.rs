@@ -99,7 +99,7 @@ impl ReviewSheets for ReviewRuns {
 fn by_reviewer(items: Vec<ReviewItem>, form: SheetForm) -> Vec<(String, Vec<ReviewItem>)> {
     let mut found: BTreeMap<Option<String>, Vec<ReviewItem>> = BTreeMap::new();
     for item in items {
-        let name = item.reviewer.as_ref().map(|reviewer| reviewer.name.clone());
+        let name = item.reviewer_now().map(|reviewer| reviewer.name.clone());
         found.entry(name).or_default().push(item);
     }
     let mut taken = BTreeSet::new();
@@ -249,6 +249,7 @@ mod tests {
             }),
             assigned: String::new(),
             digest: String::new(),
+            handed_over: None,
             decision: None,
         };
         let nobody = ReviewItem { reviewer: None, ..item("") };

@@ -23,6 +23,7 @@ use crate::json_values::texts;
 use crate::named_columns::{Found, NamedColumns};
 use crate::reader::{Batch, ReadError, ReadSummary, Rejection, hex, shown};
 use crate::record::RecordBuilder;
+use crate::total::{Stated, Summing};
 
 /// Records, rejected ones included, in a batch at most.
 const BATCH_RECORDS: usize = 4096;
@@ -127,12 +128,16 @@ pub(crate) struct AccountSink {
     pub(crate) cursor: Option<String>,
     /// How many records the source says it holds.
     pub(crate) reported_total: Option<u64>,
+    /// What the owner states with the records.
+    pub(crate) stated: Option<Result<Stated, String>>,
+    summing: Option<Summing>,
 }
 
 impl AccountSink {
     pub(crate) fn new(settings: AccountSettings, named: NamedColumns) -> Self {
         let kept = |name: &&String| named.keeps(name);
         let order = settings.attributes.as_ref().map(|names| names.iter().filter(kept).cloned().collect());
+        let summing = named.summed().cloned().map(Summing::of);
         Self {
             settings: Arc::new(settings),
             named: Arc::new(named),
@@ -157,6 +162,8 @@ impl AccountSink {
             changes_only: false,
             cursor: None,
             reported_total: None,
+            stated: None,
+            summing,
         }
     }
 
@@ -205,12 +212,21 @@ impl AccountSink {
 
     /// A record that could not be made of what the source gave; without a line its number in the read stands for it.
     pub(crate) fn reject(&mut self, line: u64, native_identity: Option<String>, reason: String) {
+        let line = self.refuse(line, native_identity, reason);
+        if let Some(summing) = &mut self.summing {
+            summing.miss(line);
+        }
+    }
+
+    /// Refuses a record; its number.
+    fn refuse(&mut self, line: u64, native_identity: Option<String>, reason: String) -> u64 {
         self.read += 1;
         let line = if line == 0 { self.read } else { line };
         self.rejected += 1;
         self.rejected_without_key += u64::from(native_identity.is_none());
         self.pending_bytes += reason.len() + native_identity.as_ref().map_or(0, String::len);
         self.rejections.push(Rejection { line, native_identity, reason });
+        line
     }
 
     /// What names the account.
@@ -244,18 +260,30 @@ impl AccountSink {
             record.spell(&named);
         }
         record.split(&settings);
+        let refused = self.rejected;
+        self.add(&record, &settings);
+        if let Some(summing) = &mut self.summing {
+            let line = if record.line == 0 { self.read } else { record.line };
+            let values = record.values(&summing.column.name).iter();
+            summing.take(line, values.map(String::as_str), self.rejected > refused);
+        }
+    }
+
+    fn add(&mut self, record: &Record, settings: &AccountSettings) {
         for (name, values) in &record.fields {
             if !values.is_empty() {
                 self.see(name);
             }
         }
-        self.digest(&record);
+        self.digest(record);
         if let Some(fault) = record.key_fault {
-            return self.reject(record.line, None, format!("{:?} {fault}", settings.native_identity));
+            self.refuse(record.line, None, format!("{:?} {fault}", settings.native_identity));
+            return;
         }
         let Some(native_identity) = record.text(&settings.native_identity) else {
             let reason = format!("{:?} is absent: expected the native identity", settings.native_identity);
-            return self.reject(record.line, None, reason);
+            self.refuse(record.line, None, reason);
+            return;
         };
         let mut flags = record.flags;
         for (flag, (key, condition)) in flags.iter_mut().zip(settings.flags()) {
@@ -269,7 +297,8 @@ impl AccountSink {
                         condition.attribute
                     );
                     let native_identity = Some(native_identity.to_owned());
-                    return self.reject(record.line, native_identity, reason);
+                    self.refuse(record.line, native_identity, reason);
+                    return;
                 }
             }
         }
@@ -362,6 +391,9 @@ impl AccountSink {
             rejected: self.rejected,
             rejected_without_key: self.rejected_without_key,
             reported_total: self.reported_total,
+            sum: None,
+            stated: self.stated,
+            summed: self.summing.map(Summing::end),
             complete: incomplete.is_none(),
             incomplete_reason: incomplete,
             digest_sha256: self.same_digest.unwrap_or_else(|| hex(self.hash.finalize())),

@@ -5,6 +5,7 @@ use crate::duplicates::Duplicates;
 use crate::open::{open_documents, open_source};
 use crate::reader::{ReadError, Rejection};
 use crate::secret::Environment;
+use crate::total::ColumnSum;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -32,6 +33,9 @@ pub struct SourceCheck {
     /// How many records there are, as the source or its owner says.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reported_total: Option<u64>,
+    /// The sum of a column, as its owner says and as it was read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sum: Option<ColumnSum>,
     /// Records that a refresh refuses: those that cannot be read, and those of one account that differ.
     pub rejected: u64,
     /// The first of them.
@@ -110,6 +114,7 @@ pub fn check_source(
         accounts: (!definition.reader.gives_documents()).then(|| named + summary.rejected),
         rejected,
         reported_total: summary.reported_total,
+        sum: summary.sum,
         rejections,
         complete: summary.complete,
         incomplete_reason: summary.incomplete_reason,

@@ -329,8 +329,16 @@ impl SourceDefinition {
     /// What the definition says about the names of the input's columns.
     pub(crate) fn named_columns(&self) -> NamedColumns {
         let adds = |name: &str| self.reader.settings().adds(name);
-        let (reader, others) = (self.reader.named(), self.account_attributes());
-        NamedColumns::new(&reader, &others, adds, &self.optional, &self.never_kept)
+        let (mut reader, others) = (self.reader.named(), self.account_attributes());
+        reader.extend(self.summed());
+        let summed = self.total.as_ref().and_then(TotalDefinition::summed);
+        NamedColumns::new(&reader, &others, adds, &self.optional, &self.never_kept).summing(summed)
+    }
+
+    /// The column whose sum the owner states, with its key. It need not be kept.
+    pub(crate) fn summed(&self) -> Option<(String, &str)> {
+        let column = self.total.as_ref()?.sum_of.as_deref()?;
+        Some(("total.sum_of".to_owned(), column))
     }
 
     /// Whether an identity profile rests on the source.

@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 
 use crate::passwords::is_password;
 use crate::reader::shown;
+use crate::total::SummedColumn;
 
 /// Names of columns that a message lists.
 const NAMES_SHOWN: usize = 20;
@@ -34,6 +35,8 @@ pub(crate) struct NamedColumns {
     never_kept: BTreeSet<String>,
     /// The column with the data's date, if nothing else names it.
     date: Option<String>,
+    /// The column whose sum the owner states.
+    summed: Option<SummedColumn>,
 }
 
 #[derive(Clone, Debug)]
@@ -84,7 +87,17 @@ impl NamedColumns {
             reader.iter().chain(attributes).partition(|(key, _)| key.ends_with(AS_OF));
         let is_alone = |name: &&str| !others.iter().any(|(_, other)| other.eq_ignore_ascii_case(name));
         let date = dates.into_iter().map(|(_, name)| *name).find(is_alone).map(str::to_owned);
-        Self { wanted, looked_up, optional, never_kept, date }
+        Self { wanted, looked_up, optional, never_kept, date, summed: None }
+    }
+
+    /// The same, with the column whose sum the owner states.
+    pub(crate) fn summing(self, summed: Option<SummedColumn>) -> Self {
+        Self { summed, ..self }
+    }
+
+    /// The column whose sum the owner states.
+    pub(crate) fn summed(&self) -> Option<&SummedColumn> {
+        self.summed.as_ref()
     }
 
     /// Whether the definition says that a column may be absent.

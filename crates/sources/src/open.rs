@@ -46,7 +46,7 @@ pub fn open_source_after(
     let dates = definition.profile.as_ref().map(|profile| profile.dates.clone()).unwrap_or_default();
     let reader = TypedReader::around(reader, definition.account_columns(), dates, settings.counts());
     Ok(match total {
-        Some(total) => Totalled::over(reader, total, &definition.name, base_dir),
+        Some(total) => Totalled::over(reader, total, &definition.name, base_dir, settings.counts()),
         None => reader,
     })
 }

@@ -4,6 +4,8 @@ use arrow::record_batch::RecordBatch;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
+use crate::total::{ColumnSum, Stated, Summed};
+
 /// Lower-case hexadecimal digits of bytes.
 pub(crate) use hex::encode as hex;
 
@@ -47,6 +49,12 @@ pub struct ReadSummary {
     /// How many records the source itself says it holds, where it says so (a delimited file does not, a Parquet file
     /// and a SCIM service do).
     pub reported_total: Option<u64>,
+    /// The sum of a column that the owner states, beside what was read, where the definition wants it (`total.sum_of`).
+    pub sum: Option<ColumnSum>,
+    /// What the owner states with the records, such as a trailer record; or why it is no number.
+    pub(crate) stated: Option<Result<Stated, String>>,
+    /// The sum of the column over all records, for `sum`.
+    pub(crate) summed: Option<Summed>,
     /// The input was read to its end and did not change meanwhile. Only then may an absent account be taken
     /// for a vanished one.
     pub complete: bool,

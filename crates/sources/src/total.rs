@@ -1,8 +1,13 @@
-//! The owner's total: how many records a source says that it gave, and what happens if another number was read.
+//! The owner's total: how many records a source says that it gave, what the values of a column add up to, and what happens
+//! if other numbers were read.
 //!
-//! The total comes from one place: a trailer record of a delimited file, a file beside the data, a second query, or the
-//! source itself where it reports one. A read whose number of records is another one is incomplete: it marks nobody
-//! missing, and reports say so. Or it has failed, if the definition wants that. So does a read without its total.
+//! The totals come from one place: a trailer record of a delimited file, a file beside the data, a second query, or the
+//! source itself where it reports one. A read that came to other numbers is incomplete: it marks nobody missing, and reports
+//! say so. Or it has failed, if the definition wants that. So does a read without its total.
+
+mod decimal;
+mod summed;
+mod trailer;
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -11,22 +16,27 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::files::{find, open_file, path_fault};
-use crate::pattern::matches;
 use crate::reader::{Batch, ReadError, ReadSummary, RecordReader};
+pub use summed::ColumnSum;
+pub(crate) use summed::{Summed, SummedColumn, Summing};
+pub(crate) use trailer::{Trailed, TrailerForm};
 
-/// What stands in the form of a trailer record for the total.
-const COUNT: &str = "{count}";
+use decimal::Decimal;
+
 /// Most bytes of a file with a total.
 const FILE_BYTES_MAX: u64 = 64 << 10;
 
 /// The table `[total]` of a definition.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TotalDefinition {
-    /// The form of the last record of a delimited file, without quotes: `{count}` stands for the total, `*` for any
-    /// characters and `?` for one, within a field. That record is no row.
+    /// The form of the last record of a delimited file, without quotes: `{count}` stands for the total, `{sum}` for the sum,
+    /// `*` for any characters and `?` for one, within a field. That record is no row.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trailer: Option<String>,
+    /// The same as a regular expression over the record's fields, joined by the delimiter, with the groups `count` and `sum`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trailer_regex: Option<String>,
     /// A file with the total; a relative path is taken from the definition file's folder. The last part may have `*` and
     /// `?`, where one file fits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -35,15 +45,50 @@ pub struct TotalDefinition {
     /// JSON pointer. When absent, the file has nothing but the number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
-    /// A query of a database that gives one whole number.
+    /// A query of a database that gives one row: the total, and with `sum_of` the sum behind it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub query: Option<String>,
+    /// The column whose values the owner adds up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sum_of: Option<String>,
+    /// Where the sum is in `file`, as `key`. Without `key` the file has the sum only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sum_key: Option<String>,
+    /// What stands before the decimals, in the column and in the owner's sum: `.` or `,`. Default `.`.
+    #[serde(default = "default_mark", skip_serializing_if = "is_point")]
+    pub decimal_mark: char,
     /// Lines that the owner counts beside the records, such as the header and the trailer. Default 0.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub counts_also: u32,
-    /// What happens if the total is not the number of records that were read. Default `warn`.
+    /// What happens if the total is not the number of records that were read, or the sum another one. Default `warn`.
     #[serde(default)]
     pub on_difference: OnDifference,
+}
+
+impl Default for TotalDefinition {
+    fn default() -> Self {
+        Self {
+            trailer: None,
+            trailer_regex: None,
+            file: None,
+            key: None,
+            query: None,
+            sum_of: None,
+            sum_key: None,
+            decimal_mark: default_mark(),
+            counts_also: 0,
+            on_difference: OnDifference::default(),
+        }
+    }
+}
+
+fn default_mark() -> char {
+    '.'
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_point(mark: &char) -> bool {
+    *mark == '.'
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
@@ -77,16 +122,21 @@ impl TotalDefinition {
     /// The first fault, as the key and what is wrong, for a kind whose totals can be in these places besides a file.
     pub(crate) fn fault(&self, kind: &str, places: &[TotalPlace]) -> Option<(String, String)> {
         let fault = |key: &str, reason: String| Some((format!("total{key}"), reason));
-        let given: Vec<_> = [("trailer", &self.trailer), ("file", &self.file), ("query", &self.query)]
-            .into_iter()
-            .filter_map(|(key, value)| value.as_ref().map(|_| key))
-            .collect();
+        let places_of_totals = [
+            ("trailer", &self.trailer),
+            ("trailer_regex", &self.trailer_regex),
+            ("file", &self.file),
+            ("query", &self.query),
+        ];
+        let given: Vec<_> =
+            places_of_totals.into_iter().filter_map(|(key, value)| value.as_ref().map(|_| key)).collect();
         if let [first, second, ..] = given[..] {
             return fault("", format!("has {first} and {second}: expected one place of the total"));
         }
         let without = |place| !places.contains(&place);
-        if self.trailer.is_some() && without(TotalPlace::Trailer) {
-            return fault(".trailer", format!("a source of the kind {kind:?} has no trailer record"));
+        let trailer = given.first().filter(|key| key.starts_with("trailer"));
+        if let (Some(key), true) = (trailer, without(TotalPlace::Trailer)) {
+            return fault(&format!(".{key}"), format!("a source of the kind {kind:?} has no trailer record"));
         }
         if self.query.is_some() && without(TotalPlace::Query) {
             return fault(".query", format!("a source of the kind {kind:?} has no queries"));
@@ -101,19 +151,23 @@ impl TotalDefinition {
                 ),
             );
         }
-        if self.trailer.as_ref().is_some_and(|form| TrailerForm::of(form, ',').is_none()) {
-            let wanted = "expected the form of a record in which {count} stands once, without quotes";
-            return fault(".trailer", wanted.to_owned());
+        if !matches!(self.decimal_mark, '.' | ',') {
+            return fault(".decimal_mark", "expected `.` or `,`".to_owned());
+        }
+        if let Some((key, reason)) = self.trailer_fault().or_else(|| self.sum_fault(given.first().copied())) {
+            return fault(key, reason);
         }
         if let Some((_, reason)) = self.file.as_deref().and_then(path_fault) {
             return fault(".file", reason);
         }
-        match (&self.key, &self.file) {
-            (Some(_), None) => return fault(".key", "expected it only with total.file".to_owned()),
-            (Some(key), Some(_)) if key.trim().is_empty() => {
-                return fault(".key", "must not be blank".to_owned());
+        for (name, key) in [(".key", &self.key), (".sum_key", &self.sum_key)] {
+            match (key, &self.file) {
+                (Some(_), None) => return fault(name, "expected it only with total.file".to_owned()),
+                (Some(key), Some(_)) if key.trim().is_empty() => {
+                    return fault(name, "must not be blank".to_owned());
+                }
+                _ => {}
             }
-            _ => {}
         }
         match self.query.as_deref().map(str::trim_end) {
             Some("") => fault(".query", "must not be blank".to_owned()),
@@ -123,63 +177,83 @@ impl TotalDefinition {
             Some(_) | None => None,
         }
     }
-}
 
-/// The form of a trailer record, field by field.
-pub(crate) struct TrailerForm(Vec<FieldForm>);
-
-enum FieldForm {
-    Text(String),
-    /// What stands before and behind the total.
-    Count(String, String),
-}
-
-impl TrailerForm {
-    /// The form of a definition; `None` if `{count}` does not stand in it once, or if it has quotes.
-    pub(crate) fn of(form: &str, delimiter: char) -> Option<Self> {
-        if form.matches(COUNT).count() != 1 || form.contains(['"', '\r', '\n']) {
-            return None;
-        }
-        let fields = form.split(delimiter).map(|field| match field.trim().split_once(COUNT) {
-            Some((before, behind)) => FieldForm::Count(before.to_owned(), behind.to_owned()),
-            None => FieldForm::Text(field.trim().to_owned()),
-        });
-        Some(Self(fields.collect()))
-    }
-
-    /// The total of a record of `count` fields, if the record has the form. Fields beyond those of the form must be blank:
-    /// spreadsheets fill records up.
-    pub(crate) fn total<'a>(&self, count: usize, field: impl Fn(usize) -> Option<&'a str>) -> Option<u64> {
-        let field = |index| field(index).map(str::trim);
-        if count < self.0.len() || (self.0.len()..count).any(|index| field(index) != Some("")) {
-            return None;
-        }
-        let mut total = None;
-        for (index, form) in self.0.iter().enumerate() {
-            let text = field(index)?;
-            match form {
-                FieldForm::Text(pattern) if matches(pattern, text) => {}
-                FieldForm::Text(_) => return None,
-                FieldForm::Count(before, behind) => total = Some(count_in(before, behind, text)?),
+    /// The first fault of the form of the trailer record.
+    fn trailer_fault(&self) -> Option<(&'static str, String)> {
+        // Any delimiter shows a fault.
+        let (key, form) = match (&self.trailer, &self.trailer_regex) {
+            (Some(form), _) => {
+                let wanted = "expected the form of a record in which {count} or {sum} stands, each once and apart, without \
+                              quotes";
+                let form = TrailerForm::fields(form, ',', self.decimal_mark);
+                (".trailer", form.ok_or_else(|| wanted.to_owned()))
             }
+            (None, Some(text)) => (".trailer_regex", TrailerForm::expression(text, ',', self.decimal_mark)),
+            (None, None) => return None,
+        };
+        match form.map(|form| form.gives()) {
+            Err(reason) => Some((key, reason)),
+            Ok((_, true)) if self.sum_of.is_none() => {
+                Some((".sum_of", "expected the column whose sum the trailer record has".to_owned()))
+            }
+            Ok((_, false)) if self.sum_of.is_some() => {
+                let name = if key == ".trailer" { "{sum}" } else { "the group (?P<sum>...)" };
+                Some((key, format!("expected {name} for the sum of total.sum_of")))
+            }
+            Ok(_) => None,
         }
-        total
+    }
+
+    /// The first fault of the sum, with its total in a place.
+    fn sum_fault(&self, place: Option<&str>) -> Option<(&'static str, String)> {
+        match (&self.sum_of, &self.sum_key) {
+            (None, Some(_)) => Some((".sum_of", "expected the column whose sum the file has".to_owned())),
+            (None, None) => None,
+            (Some(column), _) if column.trim().is_empty() => {
+                Some((".sum_of", "must not be blank".to_owned()))
+            }
+            (Some(_), None) if place == Some("file") => {
+                Some((".sum_key", "expected where the sum of total.sum_of is in the file".to_owned()))
+            }
+            (Some(_), _) if place.is_none() => {
+                Some((".sum_of", "expected a place of the sum: a source reports none by itself".to_owned()))
+            }
+            (Some(_), _) => None,
+        }
+    }
+
+    /// The column that is summed.
+    pub(crate) fn summed(&self) -> Option<SummedColumn> {
+        self.sum_of.as_ref().map(|name| SummedColumn { name: name.clone(), mark: self.decimal_mark })
+    }
+
+    /// The form of the trailer record, if there is to be one.
+    pub(crate) fn trailer_form(&self, delimiter: char) -> Option<TrailerForm> {
+        match (&self.trailer, &self.trailer_regex) {
+            (Some(form), _) => TrailerForm::fields(form, delimiter, self.decimal_mark),
+            (None, Some(text)) => TrailerForm::expression(text, delimiter, self.decimal_mark).ok(),
+            (None, None) => None,
+        }
     }
 }
 
-/// The first and longest number of a text between two patterns.
-fn count_in(before: &str, behind: &str, text: &str) -> Option<u64> {
-    let ends: Vec<usize> = text.char_indices().map(|(at, _)| at).chain([text.len()]).collect();
-    ends.iter().filter(|start| matches(before, &text[..**start])).find_map(|start| {
-        let mut texts = ends.iter().rev().filter(|end| *end > start && matches(behind, &text[**end..]));
-        texts.find_map(|end| number(&text[*start..*end]))
-    })
+/// What an owner states.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Stated {
+    /// How many records there are.
+    pub(crate) count: Option<u64>,
+    /// What a column adds up to.
+    pub(crate) sum: Option<Decimal>,
 }
 
-/// A number of nothing but digits.
-fn number(text: &str) -> Option<u64> {
-    let is_plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    is_plain.then(|| text.parse().ok()).flatten()
+impl Stated {
+    /// The numbers of texts, where they are some.
+    ///
+    /// # Errors
+    /// Which is none.
+    pub(crate) fn of(count: Option<&str>, sum: Option<&str>, mark: char) -> Result<Self, String> {
+        trailer::stated(count, sum, mark)
+    }
 }
 
 /// A reader whose records are counted against the owner's total.
@@ -189,6 +263,8 @@ pub(crate) struct Totalled {
     /// The source's name, for errors.
     name: String,
     base_dir: PathBuf,
+    /// What the number of a record counts.
+    counts: &'static str,
 }
 
 impl Totalled {
@@ -197,9 +273,10 @@ impl Totalled {
         definition: &TotalDefinition,
         name: &str,
         base_dir: &Path,
+        counts: &'static str,
     ) -> Box<dyn RecordReader> {
         let (definition, name) = (definition.clone(), name.to_owned());
-        Box::new(Self { inner, definition, name, base_dir: base_dir.to_owned() })
+        Box::new(Self { inner, definition, name, base_dir: base_dir.to_owned(), counts })
     }
 }
 
@@ -209,41 +286,40 @@ impl RecordReader for Totalled {
     }
 
     fn finish(self: Box<Self>) -> Result<ReadSummary, ReadError> {
-        let mut summary = self.inner.finish()?;
+        let Self { inner, definition, name, base_dir, counts } = *self;
+        let mut summary = inner.finish()?;
         // A read of changes gives only what changed, which is not what the owner counts.
         if summary.changes_only {
             return Ok(summary);
         }
-        let stated = match (&self.definition.file, summary.reported_total) {
-            (Some(file), _) => total_of_file(&self.base_dir.join(file), self.definition.key.as_deref()),
-            (None, Some(total)) => Ok(total),
-            (None, None) => Err(match &self.definition.trailer {
-                Some(form) => format!("the file ends without the trailer record {form:?}"),
-                None => "the source did not say how many records it has".to_owned(),
-            }),
-        };
-        let also = u64::from(self.definition.counts_also);
-        let stated = stated.and_then(|total| {
-            total.checked_sub(also).ok_or_else(|| {
-                format!(
-                    "the owner's total is {total}: expected at least the {also} lines of total.counts_also"
-                )
-            })
-        });
-        let difference = match stated {
-            Ok(total) => {
-                summary.reported_total = Some(total);
+        let stated = stated(&definition, &base_dir, &summary);
+        let summed = summary.summed.take();
+        let differences = match &stated {
+            Ok(stated) => {
+                summary.reported_total = stated.count;
                 let read = summary.read;
-                (total != read).then(|| format!("the owner's total is {total} records, and {read} were read"))
+                let records = stated.count.filter(|total| *total != read);
+                let records = records
+                    .map(|total| format!("the owner's total is {total} records, and {read} were read"));
+                let sum = match (&summed, stated.sum) {
+                    (Some(summed), Some(sum)) => summed.difference(sum, counts),
+                    (Some(_), None) => Some("the owner's sum is not there".to_owned()),
+                    (None, _) => None,
+                };
+                records.into_iter().chain(sum).collect()
             }
             Err(reason) => {
                 summary.reported_total = None;
-                Some(reason)
+                vec![reason.clone()]
             }
         };
-        let Some(difference) = difference else { return Ok(summary) };
-        if self.definition.on_difference == OnDifference::Refuse {
-            return Err(ReadError::Settings { path: self.name, reason: difference });
+        summary.sum = summed.map(|summed| summed.beside(stated.ok().and_then(|stated| stated.sum)));
+        if differences.is_empty() {
+            return Ok(summary);
+        }
+        let difference = differences.join("; ");
+        if definition.on_difference == OnDifference::Refuse {
+            return Err(ReadError::Settings { path: name, reason: difference });
         }
         summary.complete = false;
         summary.cursor = None;
@@ -255,8 +331,39 @@ impl RecordReader for Totalled {
     }
 }
 
-/// The total in a file; or why there is none, for people.
-fn total_of_file(path: &Path, key: Option<&str>) -> Result<u64, String> {
+/// What the owner states; or why that could not be had, for people.
+fn stated(definition: &TotalDefinition, base_dir: &Path, summary: &ReadSummary) -> Result<Stated, String> {
+    let mut stated = match (&definition.file, &summary.stated) {
+        (Some(file), _) => stated_in_file(&base_dir.join(file), definition)?,
+        (None, Some(stated)) => stated.clone()?,
+        (None, None) => Stated { count: summary.reported_total, sum: None },
+    };
+    if definition.sum_of.is_some() && definition.key.is_none() && stated.count.is_none() {
+        // The owner gives a sum only, and the source may say by itself how many records it has.
+        stated.count = summary.reported_total;
+    }
+    if stated == Stated::default() {
+        let form = definition.trailer.as_ref().or(definition.trailer_regex.as_ref());
+        return Err(match form {
+            Some(form) => format!("the file ends without the trailer record {form:?}"),
+            None => "the source did not say how many records it has".to_owned(),
+        });
+    }
+    let also = u64::from(definition.counts_also);
+    stated.count = match stated.count.map(|total| (total, total.checked_sub(also))) {
+        None => None,
+        Some((_, Some(total))) => Some(total),
+        Some((total, None)) => {
+            return Err(format!(
+                "the owner's total is {total}: expected at least the {also} lines of total.counts_also"
+            ));
+        }
+    };
+    Ok(stated)
+}
+
+/// What the owner states in a file; or why that could not be had, for people.
+fn stated_in_file(path: &Path, definition: &TotalDefinition) -> Result<Stated, String> {
     let chain = |error: ReadError| crate::reader::error_chain(&error);
     let mut files = find(path).map_err(chain)?;
     let place = path.display();
@@ -272,24 +379,70 @@ fn total_of_file(path: &Path, key: Option<&str>) -> Result<u64, String> {
     }
     let text = text.trim_start_matches('\u{feff}').trim();
     let expected = |what: &str| format!("{place}: expected {what}");
-    match key {
-        None => number(text).ok_or_else(|| expected("a whole number and nothing else")),
-        Some(key) if text.starts_with('{') => {
+    let object = match text.starts_with('{') && (definition.key.is_some() || definition.sum_key.is_some()) {
+        true => {
             let object: Value =
                 serde_json::from_str(text).map_err(|error| expected(&format!("JSON: {error}")))?;
-            let found = if key.starts_with('/') { object.pointer(key) } else { object.get(key) };
-            let total = found.and_then(|value| value.as_u64().or_else(|| number(value.as_str()?.trim())));
-            total.ok_or_else(|| expected(&format!("a whole number in {key:?}")))
+            Some(object)
         }
-        Some(key) => {
-            let lines = text.lines().filter_map(|line| line.split_once(['=', ':']));
-            let mut values = lines.filter(|(name, _)| name.trim() == key).map(|(_, value)| value.trim());
-            match (values.next().and_then(number), values.next()) {
-                (Some(total), None) => Ok(total),
-                _ => Err(expected(&format!("one line {key}=NUMBER"))),
-            }
+        false => None,
+    };
+    let found = |key: &str| match &object {
+        Some(object) => in_object(object, key),
+        None => in_lines(text, key),
+    };
+    let form = |key: &str, what: &str| match object {
+        Some(_) => expected(&format!("{what} in {key:?}")),
+        None => expected(&format!("one line {key}=NUMBER")),
+    };
+    let count = match (&definition.key, &definition.sum_key) {
+        (None, Some(_)) => None,
+        (None, None) => {
+            let total = trailer::count_of(text);
+            Some(total.ok_or_else(|| expected("a whole number and nothing else"))?)
         }
+        (Some(key), _) => {
+            let total = found(key).and_then(|text| trailer::count_of(&text));
+            Some(total.ok_or_else(|| form(key, "a whole number"))?)
+        }
+    };
+    let sum = definition.sum_key.as_ref().map(|key| {
+        // JSON has a point of its own; a sum in quotes has the owner's mark.
+        let mark = match object.as_ref().and_then(|object| member(object, key)) {
+            Some(Value::Number(_)) => '.',
+            Some(_) | None => definition.decimal_mark,
+        };
+        let sum = found(key).and_then(|text| Decimal::of(&text, mark));
+        sum.ok_or_else(|| form(key, "a number of at most 9 decimals"))
+    });
+    Ok(Stated { count, sum: sum.transpose()? })
+}
+
+fn member<'a>(object: &'a Value, key: &str) -> Option<&'a Value> {
+    if key.starts_with('/') { object.pointer(key) } else { object.get(key) }
+}
+
+/// The number of a JSON object, as a text. One with more digits than its reader keeps is none: it would be another one.
+fn in_object(object: &Value, key: &str) -> Option<String> {
+    /// Digits that every number of 64 bits with decimals keeps.
+    const KEPT_DIGITS: usize = 15;
+    match member(object, key)? {
+        Value::String(text) => Some(text.trim().to_owned()),
+        Value::Number(number) => {
+            let text = number.to_string();
+            let digits = text.bytes().filter(u8::is_ascii_digit).count();
+            (!number.is_f64() || digits <= KEPT_DIGITS).then_some(text)
+        }
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
     }
+}
+
+/// The value of the one line of a key.
+fn in_lines(text: &str, key: &str) -> Option<String> {
+    let lines = text.lines().filter_map(|line| line.split_once(['=', ':']));
+    let mut values = lines.filter(|(name, _)| name.trim() == key).map(|(_, value)| value.trim());
+    let first = values.next()?;
+    values.next().is_none().then(|| first.to_owned())
 }
 
 #[cfg(test)]
@@ -298,36 +451,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn trailers_are_known_by_their_form() {
-        for (form, record, total) in [
-            ("TRL;{count}", &["TRL", "00042"][..], Some(42)),
-            ("TRL;{count}", &["TRL", " 42 ", "", ""], Some(42)),
-            ("TRL;{count}", &["TRL", "42", "x"], None),
-            ("TRL;{count}", &["TRL"], None),
-            ("TRL;{count}", &["TRL", "4 2"], None),
-            ("TRL;{count}", &["TRL", "-42"], None),
-            ("T*;????????;{count} rows", &["TRAILER", "20260331", "42 rows"], Some(42)),
-            ("T*;????????;{count} rows", &["TRAILER", "2026-03-31", "42 rows"], None),
-            ("# {count} records*", &["# 1234 records in all"], Some(1234)),
-            ("*{count}", &["part 1 of 9: 12"], Some(12)),
-            ("TRL;{count}", &["TRL", "18446744073709551616"], None),
-        ] {
-            let form = TrailerForm::of(form, ';').unwrap();
-            let found = form.total(record.len(), |index| record.get(index).copied());
-            assert_eq!(found, total, "{record:?}");
-        }
-        for wrong in ["TRL", "{count};{count}", "\"TRL\";{count}"] {
-            assert!(TrailerForm::of(wrong, ';').is_none(), "{wrong}");
-        }
-    }
-
-    #[test]
     fn totals_are_found_in_files_of_several_forms() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("people.count");
         let found = |text: &str, key: Option<&str>| {
             std::fs::write(&path, text).unwrap();
-            total_of_file(&path, key).map_err(|reason| reason.rsplit_once(": ").unwrap().1.to_owned())
+            let definition = TotalDefinition { key: key.map(str::to_owned), ..TotalDefinition::default() };
+            let stated = stated_in_file(&path, &definition).map(|stated| stated.count.unwrap());
+            stated.map_err(|reason| reason.rsplit_once(": ").unwrap().1.to_owned())
         };
         assert_eq!(found("1234\n", None), Ok(1234));
         assert_eq!(found("\u{feff}1234\r\n", None), Ok(1234));
@@ -347,6 +478,34 @@ mod tests {
             Err("expected a whole number in \"records\"".into())
         );
         std::fs::remove_file(&path).unwrap();
-        assert!(total_of_file(&path, None).unwrap_err().contains("people.count"));
+        assert!(stated_in_file(&path, &TotalDefinition::default()).unwrap_err().contains("people.count"));
+    }
+
+    #[test]
+    fn sums_are_found_in_files_of_several_forms() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("people.count");
+        let found = |text: &str, key: Option<&str>, decimal_mark: char| {
+            std::fs::write(&path, text).unwrap();
+            let definition = TotalDefinition {
+                key: key.map(str::to_owned),
+                sum_key: Some("sum".to_owned()),
+                decimal_mark,
+                ..TotalDefinition::default()
+            };
+            let stated = stated_in_file(&path, &definition);
+            let stated = stated.map(|stated| (stated.count, stated.sum.unwrap().to_string()));
+            stated.map_err(|reason| reason.rsplit_once(": ").unwrap().1.to_owned())
+        };
+        let is = |count: Option<u64>, sum: &str| Ok((count, sum.to_owned()));
+        assert_eq!(found("records=17\nsum=-12.50\n", Some("records"), '.'), is(Some(17), "-12.5"));
+        assert_eq!(found("records=17\nsum: 1250,75\n", None, ','), is(None, "1250.75"));
+        assert_eq!(found("{\"sum\": 0.3, \"n\": 2}", Some("n"), ','), is(Some(2), "0.3"));
+        assert_eq!(found("{\"sum\": \"0,3\"}", None, ','), is(None, "0.3"));
+        assert_eq!(found("{\"sum\": 12345678901234567890}", None, '.'), is(None, "12345678901234567890"));
+        // A number with more digits than its reader keeps would be another one.
+        let wanted = "expected a number of at most 9 decimals in \"sum\"";
+        assert_eq!(found("{\"sum\": 1234567890123456.78}", None, '.'), Err(wanted.to_owned()));
+        assert_eq!(found("sum=1.250,75\n", None, ','), Err("expected one line sum=NUMBER".to_owned()));
     }
 }

@@ -97,7 +97,8 @@ async fn before(session: &mut Session<'_>, row: &TaskRow) -> Result<Option<TaskR
     Ok(task.map_err(|error| failed("read the result before", error))?.and_then(|task| task.result))
 }
 
-async fn insert(session: &mut Session<'_>, notifications: &[Notification]) -> Result<()> {
+/// Keeps notifications, in the session's transaction.
+pub(crate) async fn insert(session: &mut Session<'_>, notifications: &[Notification]) -> Result<()> {
     for new in notifications {
         session
             .change(

@@ -17,7 +17,7 @@ use crate::failure::{failed, is_broken, is_undone, too_slow};
 use crate::migrations;
 use crate::postgres::listen::Announcements;
 use crate::postgres::pauses::Pauses;
-use crate::session::{Read, Row, Session, Sql, Value};
+use crate::session::{Read, Row, Session, Statement, Value};
 use crate::settings::{Deciding, Settings};
 use crate::signals::Signals;
 use muster_reports::error::{Error, Result};
@@ -143,7 +143,7 @@ impl Postgres {
     }
 
     /// The rows of a statement that only reads. If the connection breaks, the statement is repeated over a new one.
-    pub(crate) async fn read(&self, sql: Sql, values: &[Value<'_>]) -> Read<Vec<Row>> {
+    pub(crate) async fn read(&self, sql: Statement<'_>, values: &[Value<'_>]) -> Read<Vec<Row>> {
         let mut pauses = Pauses::until(Instant::now() + self.busy_wait);
         loop {
             let error = match self.read_once(sql, values).await {
@@ -157,7 +157,7 @@ impl Postgres {
         }
     }
 
-    async fn read_once(&self, sql: Sql, values: &[Value<'_>]) -> Read<Vec<Row>> {
+    async fn read_once(&self, sql: Statement<'_>, values: &[Value<'_>]) -> Read<Vec<Row>> {
         let mut connection = self.pool.acquire().await?;
         let end = Instant::now() + self.statement_wait;
         let read = timeout_at(end, Session::Postgres(&mut connection).all(sql, values)).await;

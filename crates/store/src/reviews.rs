@@ -1,16 +1,22 @@
 //! Access reviews, their items and decisions.
 
 use crate::failure::failed;
+use crate::notifications;
 use crate::rows;
 use crate::session::{Read, Row, Session, Value, locking, values};
 use crate::snapshots::CATALOGUE;
 use crate::store::Store;
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use muster_reports::audit::AuditEvent;
 use muster_reports::error::{Error, Result};
 use muster_reports::ids::{ReviewId, SnapshotId, TenantId};
+use muster_reports::notification::Notification;
 use muster_reports::ports::ReviewStore;
-use muster_reports::review::{Closing, Decision, FrozenAccess, REVIEWS_MAX, Review, ReviewItem, Reviewer};
+use muster_reports::review::{
+    Choice, Closing, Decision, FrozenAccess, HandOver, REVIEWS_MAX, Review, ReviewItem, Reviewer,
+    ReviewerProgress, Told, WantedItems,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -43,25 +49,53 @@ struct Kept {
     review: Review,
     plan: String,
     scope: String,
-    /// Number, content and digest of each item.
-    items: Vec<(i64, String, String)>,
+    told: Option<String>,
+    items: Vec<KeptItem>,
+    news: Vec<Notification>,
+}
+
+/// An item as it is written.
+struct KeptItem {
+    number: i64,
+    content: String,
+    digest: String,
+    source: String,
+    reviewer: Option<Reviewer>,
+    /// The names of the reviewer, as they are kept.
+    name: Option<String>,
+    display: Option<String>,
 }
 
 #[async_trait]
 impl ReviewStore for Store {
-    async fn add_review(&self, review: &Review, items: &[ReviewItem], event: &AuditEvent) -> Result<()> {
+    async fn add_review(
+        &self,
+        review: &Review,
+        items: &[ReviewItem],
+        told: &[Notification],
+        event: &AuditEvent,
+    ) -> Result<()> {
         rows::bounded("the name of who creates a review", &review.created_by, NAME_MAX)?;
         let content = |item: &ReviewItem| {
             let (frozen, reviewer) = (item.frozen.clone(), item.reviewer.clone());
             let content = Content { frozen, reviewer, assigned: item.assigned.clone() };
-            let content = rows::to_json("an item of a review", &content, ITEM_MAX)?;
-            Ok((i64::from(item.number), content, item.digest.clone()))
+            Ok(KeptItem {
+                number: i64::from(item.number),
+                content: rows::to_json("an item of a review", &content, ITEM_MAX)?,
+                digest: item.digest.clone(),
+                source: item.frozen.source_id.clone(),
+                name: item.reviewer.as_ref().map(|reviewer| as_kept(&reviewer.name)),
+                display: item.reviewer.as_ref().and_then(|one| one.display_name.as_deref()).map(as_kept),
+                reviewer: item.reviewer.clone(),
+            })
         };
         let kept = Arc::new(Kept {
             tenant: event.caller.tenant.clone(),
             plan: rows::to_json("the plan of a review", &review.plan, PLAN_MAX)?,
             scope: rows::to_json("the data scope of a review", &review.scope, SMALL_MAX)?,
+            told: told_text(review.told.as_ref())?,
             items: items.iter().map(content).collect::<Result<_>>()?,
+            news: told.to_vec(),
             review: review.clone(),
         });
         self.write_recorded(
@@ -100,24 +134,104 @@ impl ReviewStore for Store {
     }
 
     async fn review_items(&self, tenant: &TenantId, id: &ReviewId) -> Result<Vec<ReviewItem>> {
-        // Decisions first: one that is recorded between the two reads is then newer than what is read.
-        let mut newest: BTreeMap<u32, Decision> = BTreeMap::new();
-        for decision in self.review_decisions(tenant, id).await? {
-            newest.insert(decision.item, decision);
+        self.review_page(tenant, id, &WantedItems::default()).await
+    }
+
+    async fn review_page(
+        &self,
+        tenant: &TenantId,
+        id: &ReviewId,
+        wanted: &WantedItems,
+    ) -> Result<Vec<ReviewItem>> {
+        let wrong = |error| failed("read the items of a review", error);
+        let Some(numbers) = &wanted.numbers else {
+            return self.part_of_review(tenant, id, wanted, None).await.map_err(wrong);
+        };
+        let mut numbers: Vec<u32> = numbers.clone();
+        numbers.sort_unstable();
+        numbers.dedup();
+        let mut items = Vec::with_capacity(numbers.len());
+        for part in numbers.chunks(ROWS_AT_ONCE) {
+            items.extend(self.part_of_review(tenant, id, wanted, Some(part)).await.map_err(wrong)?);
         }
+        Ok(items)
+    }
+
+    async fn review_progress(
+        &self,
+        tenant: &TenantId,
+        id: &ReviewId,
+        wanted: &WantedItems,
+    ) -> Result<Vec<ReviewerProgress>> {
+        let mut given = vec![Value::Text(tenant.as_str()), Value::Text(id.as_str())];
+        let names = Names::of(wanted);
+        let conditions = conditions(wanted, &names, None, &mut given);
+        // `i` is read from its index alone.
+        let sql = format!(
+            "SELECT i.reviewer_id, i.reviewer_name, i.reviewer_display, count(*) AS items,
+                sum(CASE WHEN i.choice = 'KEEP' THEN 1 ELSE 0 END) AS keep,
+                sum(CASE WHEN i.choice = 'REVOKE' THEN 1 ELSE 0 END) AS revoke
+             FROM review_items i WHERE i.tenant = $1 AND i.review = $2{conditions}
+             GROUP BY i.reviewer_id, i.reviewer_name, i.reviewer_display"
+        );
+        let found = self.read_built(sql, &given).await;
+        let mut found: Vec<ReviewerProgress> = found
+            .and_then(|rows| rows.iter().map(progress).collect())
+            .map_err(|error| failed("count the items of a review", error))?;
+        found.sort_by(|a, b| (a.reviewer.is_none(), &a.reviewer).cmp(&(b.reviewer.is_none(), &b.reviewer)));
+        Ok(found)
+    }
+
+    async fn hand_over(
+        &self,
+        id: &ReviewId,
+        items: &[u32],
+        over: &HandOver,
+        told: Option<&Told>,
+        news: &[Notification],
+        event: &AuditEvent,
+    ) -> Result<bool> {
+        let kept = Arc::new(KeptHandOver {
+            tenant: event.caller.tenant.clone(),
+            review: id.clone(),
+            items: items.iter().map(|number| i64::from(*number)).collect(),
+            to: over.to.clone(),
+            over: rows::to_json("a hand-over", over, SMALL_MAX)?,
+            told: told_text(told)?,
+            news: news.to_vec(),
+        });
+        self.write_recorded(
+            event,
+            |there| *there,
+            move |session| {
+                let kept = kept.clone();
+                Box::pin(async move { hand_over(session, &kept).await })
+            },
+        )
+        .await
+    }
+
+    async fn reviews_to_remind(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<(TenantId, Review)>> {
         let found = self
             .read(
-                "SELECT number, content, digest FROM review_items WHERE tenant = $1 AND review = $2 ORDER BY number",
-                values![tenant.as_str(), id.as_str()],
+                "SELECT * FROM reviews WHERE remind_at <= $1 AND closing IS NULL ORDER BY remind_at, tenant, id LIMIT $2",
+                values![rows::micros(now), i64::from(limit)],
             )
             .await;
-        let item = |row: &Row| {
-            let item = item(row)?;
-            Ok(ReviewItem { decision: newest.remove(&item.number), ..item })
-        };
         found
-            .and_then(|rows| rows.iter().map(item).collect())
-            .map_err(|error| failed("read the items of a review", error))
+            .and_then(|rows| {
+                rows.iter().map(|row| Ok((TenantId::new(row.text("tenant")?), review(row)?))).collect()
+            })
+            .map_err(|error| failed("read the reviews of which reviewers are to be told", error))
+    }
+
+    async fn remind(&self, tenant: &TenantId, id: &ReviewId, news: &[Notification]) -> Result<bool> {
+        let kept = Arc::new((tenant.clone(), id.clone(), news.to_vec()));
+        self.write(move |session| {
+            let kept = kept.clone();
+            Box::pin(async move { remind(session, &kept.0, &kept.1, &kept.2).await })
+        })
+        .await
     }
 
     async fn review_decisions(&self, tenant: &TenantId, id: &ReviewId) -> Result<Vec<Decision>> {
@@ -135,7 +249,7 @@ impl ReviewStore for Store {
     async fn decide(&self, id: &ReviewId, decisions: &[Decision], event: &AuditEvent) -> Result<bool> {
         let text = |decision: &Decision| {
             let text = rows::to_json("a decision", decision, DECISION_MAX)?;
-            Ok((i64::from(decision.item), text))
+            Ok((i64::from(decision.item), text, decision.choice))
         };
         let decisions = decisions.iter().map(text).collect::<Result<Vec<_>>>()?;
         let kept = Arc::new((event.caller.tenant.clone(), id.clone(), decisions));
@@ -181,8 +295,109 @@ fn review(row: &Row) -> Read<Review> {
         items: count("items")?,
         unassigned: count("unassigned")?,
         digest: row.text("digest")?,
+        told: rows::optional_json(row, "told")?,
         closing: rows::optional_json(row, "closing")?,
     })
+}
+
+impl Store {
+    /// The items that are asked for; of these numbers, if there are some.
+    async fn part_of_review(
+        &self,
+        tenant: &TenantId,
+        id: &ReviewId,
+        wanted: &WantedItems,
+        numbers: Option<&[u32]>,
+    ) -> Read<Vec<ReviewItem>> {
+        let mut given = vec![Value::Text(tenant.as_str()), Value::Text(id.as_str())];
+        let names = Names::of(wanted);
+        let mut conditions = conditions(wanted, &names, numbers, &mut given);
+        if wanted.after > 0 {
+            given.push(Value::Integer(i64::from(wanted.after)));
+            conditions.push_str(&format!(" AND i.number > ${}", given.len()));
+        }
+        let limit = match wanted.limit {
+            None => String::new(),
+            Some(limit) => {
+                given.push(Value::Integer(i64::from(limit)));
+                format!(" LIMIT ${}", given.len())
+            }
+        };
+        let sql = format!(
+            "SELECT i.number, i.content, i.digest, i.handed_over, d.sequence, d.decision
+             FROM review_items i
+             LEFT JOIN review_decisions d
+                ON d.tenant = i.tenant AND d.review = i.review AND d.sequence = i.decided
+             WHERE i.tenant = $1 AND i.review = $2{conditions} ORDER BY i.number{limit}"
+        );
+        self.read_built(sql, &given).await?.iter().map(item).collect()
+    }
+}
+
+/// Names of what is asked for, as they are kept.
+struct Names {
+    reviewed_by: String,
+    reviewer: String,
+}
+
+impl Names {
+    fn of(wanted: &WantedItems) -> Self {
+        Self {
+            reviewed_by: wanted.reviewed_by.as_ref().map(|(_, name)| as_kept(name)).unwrap_or_default(),
+            reviewer: wanted.reviewer.as_deref().map(as_kept).unwrap_or_default(),
+        }
+    }
+}
+
+/// A name as it is kept: as a text of JSON, which every database takes.
+fn as_kept(name: &str) -> String {
+    serde_json::Value::from(name).to_string()
+}
+
+/// The conditions of what is asked for, without `after` and the limit. Values are added to `given`.
+fn conditions<'v>(
+    wanted: &'v WantedItems,
+    names: &'v Names,
+    numbers: Option<&[u32]>,
+    given: &mut Vec<Value<'v>>,
+) -> String {
+    let mut conditions = String::new();
+    if let Some((id, _)) = &wanted.reviewed_by {
+        given.extend([Value::Text(id), Value::Text(&names.reviewed_by)]);
+        let (id, name) = (given.len() - 1, given.len());
+        conditions.push_str(&format!(" AND (i.reviewer_id = ${id} OR i.reviewer_name = ${name})"));
+    }
+    if wanted.reviewer.is_some() {
+        given.push(Value::Text(&names.reviewer));
+        conditions.push_str(&format!(" AND i.reviewer_name = ${}", given.len()));
+    }
+    if let Some(sources) = &wanted.sources {
+        let places: Vec<_> = sources
+            .iter()
+            .map(|source| {
+                given.push(Value::Text(source));
+                format!("${}", given.len())
+            })
+            .collect();
+        // Without sources there is no row.
+        let places = if places.is_empty() { "NULL".to_owned() } else { places.join(", ") };
+        conditions.push_str(&format!(" AND i.source_id IN ({places})"));
+    }
+    if wanted.undecided {
+        conditions.push_str(" AND i.choice IS NULL");
+    }
+    if let Some(numbers) = numbers {
+        let places: Vec<_> = numbers
+            .iter()
+            .map(|number| {
+                given.push(Value::Integer(i64::from(*number)));
+                format!("${}", given.len())
+            })
+            .collect();
+        let places = if places.is_empty() { "NULL".to_owned() } else { places.join(", ") };
+        conditions.push_str(&format!(" AND i.number IN ({places})"));
+    }
+    conditions
 }
 
 fn item(row: &Row) -> Read<ReviewItem> {
@@ -193,8 +408,31 @@ fn item(row: &Row) -> Read<ReviewItem> {
         reviewer,
         assigned,
         digest: row.text("digest")?,
-        decision: None,
+        handed_over: rows::optional_json(row, "handed_over")?,
+        decision: match row.optional_integer("sequence")? {
+            Some(_) => Some(decision(row)?),
+            None => None,
+        },
     })
+}
+
+fn progress(row: &Row) -> Read<ReviewerProgress> {
+    let count = |column: &'static str| {
+        u32::try_from(row.integer(column)?).map_err(|error| rows::wrong(column, error))
+    };
+    let reviewer = match row.optional_text("reviewer_id")? {
+        None => None,
+        Some(id) => Some(Reviewer {
+            name: rows::json(row, "reviewer_name")?,
+            id,
+            display_name: rows::optional_json(row, "reviewer_display")?,
+        }),
+    };
+    Ok(ReviewerProgress { reviewer, items: count("items")?, keep: count("keep")?, revoke: count("revoke")? })
+}
+
+fn told_text(told: Option<&Told>) -> Result<Option<String>> {
+    told.map(|told| rows::to_json("where reviewers are told", told, PLAN_MAX)).transpose()
 }
 
 fn decision(row: &Row) -> Read<Decision> {
@@ -235,8 +473,9 @@ async fn insert(mut session: Session<'_>, kept: &Kept) -> Result<()> {
     }
     session
         .change(
-            "INSERT INTO reviews (tenant, id, snapshot, plan, frozen_at, scope, created, created_by, items, unassigned, digest)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+            "INSERT INTO reviews (tenant, id, snapshot, plan, frozen_at, scope, created, created_by, items, unassigned, digest,
+                told, remind_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
             values![
                 tenant,
                 review.id.as_str(),
@@ -249,25 +488,39 @@ async fn insert(mut session: Session<'_>, kept: &Kept) -> Result<()> {
                 i64::from(review.items),
                 i64::from(review.unassigned),
                 &review.digest,
+                kept.told.as_deref(),
+                review.remind_at().map(rows::micros),
             ],
         )
         .await
         .map_err(wrong)?;
     for part in kept.items.chunks(ROWS_AT_ONCE) {
-        let lists: Vec<_> = (0..part.len())
-            .map(|row| format!("($1, $2, ${}, ${}, ${})", 3 * row + 3, 3 * row + 4, 3 * row + 5))
-            .collect();
+        let row = |row: usize| {
+            let places: Vec<_> = (0..7).map(|column| format!("${}", 7 * row + column + 3)).collect();
+            format!("($1, $2, {})", places.join(", "))
+        };
+        let lists: Vec<_> = (0..part.len()).map(row).collect();
         let sql = format!(
-            "INSERT INTO review_items (tenant, review, number, content, digest) VALUES {}",
+            "INSERT INTO review_items (tenant, review, number, content, digest, source_id, reviewer_id, reviewer_name,
+                reviewer_display) VALUES {}",
             lists.join(", ")
         );
         let mut given: Vec<Value<'_>> = vec![Value::Text(tenant), Value::Text(review.id.as_str())];
-        for (number, content, digest) in part {
-            given.extend([Value::Integer(*number), Value::Text(content), Value::Text(digest)]);
+        for item in part {
+            let reviewer = item.reviewer.as_ref();
+            given.extend([
+                Value::Integer(item.number),
+                Value::Text(&item.content),
+                Value::Text(&item.digest),
+                Value::Text(&item.source),
+                Value::from(reviewer.map(|reviewer| reviewer.id.as_str())),
+                Value::from(item.name.as_deref()),
+                Value::from(item.display.as_deref()),
+            ]);
         }
         session.change_built(sql, &given).await.map_err(wrong)?;
     }
-    Ok(())
+    notifications::insert(&mut session, &kept.news).await
 }
 
 /// The number of the last decision of an open review, whose row is locked; `None` if it is not there or closed.
@@ -290,11 +543,71 @@ async fn last_decision(session: &mut Session<'_>, tenant: &str, id: &str) -> Rea
     last.map_or(Ok(0), |row| row.integer("last")).map(Some)
 }
 
+/// A hand-over as it is written.
+struct KeptHandOver {
+    tenant: TenantId,
+    review: ReviewId,
+    items: Vec<i64>,
+    to: Reviewer,
+    over: String,
+    told: Option<String>,
+    news: Vec<Notification>,
+}
+
+async fn hand_over(mut session: Session<'_>, kept: &KeptHandOver) -> Result<bool> {
+    let wrong = |error| failed("hand items of a review over", error);
+    let (tenant, id) = (kept.tenant.as_str(), kept.review.as_str());
+    if last_decision(&mut session, tenant, id).await.map_err(wrong)?.is_none() {
+        return Ok(false);
+    }
+    let (name, display) = (as_kept(&kept.to.name), kept.to.display_name.as_deref().map(as_kept));
+    for part in kept.items.chunks(ROWS_AT_ONCE) {
+        let places: Vec<_> = (0..part.len()).map(|at| format!("${}", at + 7)).collect();
+        let sql = format!(
+            "UPDATE review_items SET reviewer_id = $3, reviewer_name = $4, reviewer_display = $5, handed_over = $6
+             WHERE tenant = $1 AND review = $2 AND number IN ({})",
+            places.join(", ")
+        );
+        let mut given: Vec<Value<'_>> = vec![
+            Value::Text(tenant),
+            Value::Text(id),
+            Value::Text(&kept.to.id),
+            Value::Text(&name),
+            Value::from(display.as_deref()),
+            Value::Text(&kept.over),
+        ];
+        given.extend(part.iter().map(|number| Value::Integer(*number)));
+        session.change_built(sql, &given).await.map_err(wrong)?;
+    }
+    if let Some(told) = kept.told.as_deref() {
+        let sql = "UPDATE reviews SET told = $1 WHERE tenant = $2 AND id = $3";
+        session.change(sql, values![told, tenant, id]).await.map_err(wrong)?;
+    }
+    notifications::insert(&mut session, &kept.news).await?;
+    Ok(true)
+}
+
+async fn remind(
+    mut session: Session<'_>,
+    tenant: &TenantId,
+    id: &ReviewId,
+    news: &[Notification],
+) -> Result<bool> {
+    let sql = "UPDATE reviews SET remind_at = NULL
+        WHERE tenant = $1 AND id = $2 AND closing IS NULL AND remind_at IS NOT NULL";
+    let changed = session.change(sql, values![tenant.as_str(), id.as_str()]).await;
+    if changed.map_err(|error| failed("tell reviewers", error))? == 0 {
+        return Ok(false);
+    }
+    notifications::insert(&mut session, news).await?;
+    Ok(true)
+}
+
 async fn decide(
     mut session: Session<'_>,
     tenant: &TenantId,
     id: &ReviewId,
-    decisions: &[(i64, String)],
+    decisions: &[(i64, String, Choice)],
 ) -> Result<bool> {
     let wrong = |error| failed("record decisions", error);
     let (tenant, id) = (tenant.as_str(), id.as_str());
@@ -309,10 +622,34 @@ async fn decide(
             lists.join(", ")
         );
         let mut given: Vec<Value<'_>> = vec![Value::Text(tenant), Value::Text(id)];
-        for (item, decision) in part {
+        for (item, decision, _) in part {
             sequence += 1;
             given.extend([Value::Integer(sequence), Value::Integer(*item), Value::Text(decision)]);
         }
+        session.change_built(sql, &given).await.map_err(wrong)?;
+    }
+    // The newest decision of each item stands beside the item. Of one item, the last one counts.
+    let newest: BTreeMap<i64, (i64, Choice)> = (last + 1..)
+        .zip(decisions)
+        .map(|(sequence, (item, _, choice))| (*item, (sequence, *choice)))
+        .collect();
+    let newest: Vec<_> = newest.into_iter().collect();
+    for part in newest.chunks(ROWS_AT_ONCE) {
+        // Items of one choice, with their sequences as a list of cases.
+        let mut given: Vec<Value<'_>> = vec![Value::Text(tenant), Value::Text(id)];
+        let (mut sequences, mut choices, mut numbers) = (String::new(), String::new(), Vec::new());
+        for (item, (sequence, choice)) in part {
+            given.push(Value::Integer(*item));
+            let place = given.len();
+            numbers.push(format!("${place}"));
+            sequences.push_str(&format!(" WHEN ${place} THEN {sequence}"));
+            choices.push_str(&format!(" WHEN ${place} THEN '{}'", choice.as_str()));
+        }
+        let sql = format!(
+            "UPDATE review_items SET decided = CASE number{sequences} END, choice = CASE number{choices} END
+             WHERE tenant = $1 AND review = $2 AND number IN ({})",
+            numbers.join(", ")
+        );
         session.change_built(sql, &given).await.map_err(wrong)?;
     }
     Ok(true)

@@ -13,7 +13,7 @@ use muster_reports::error::Result;
 use sqlx::postgres::{PgArguments, PgConnection, PgRow};
 use sqlx::query::Query;
 use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqliteRow};
-use sqlx::{AssertSqlSafe, Postgres, Row as _, SqlSafeStr, Sqlite};
+use sqlx::{AssertSqlSafe, Postgres, Row as _, SqlSafeStr, SqlStr, Sqlite};
 use std::future::Future;
 use std::pin::Pin;
 
@@ -38,6 +38,31 @@ pub(crate) struct Sql {
 impl From<&'static str> for Sql {
     fn from(both: &'static str) -> Self {
         Self { sqlite: both, postgres: both }
+    }
+}
+
+/// The text of a statement.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Statement<'s> {
+    /// A text of the program.
+    Fixed(Sql),
+    /// A text for both databases that is built from our own parts, never from values.
+    Built(&'s str),
+}
+
+impl Statement<'_> {
+    /// The text for a database.
+    fn text(self, of: fn(Sql) -> &'static str) -> SqlStr {
+        match self {
+            Self::Fixed(sql) => of(sql).into_sql_str(),
+            Self::Built(text) => AssertSqlSafe(text.to_owned()).into_sql_str(),
+        }
+    }
+}
+
+impl<T: Into<Sql>> From<T> for Statement<'_> {
+    fn from(sql: T) -> Self {
+        Self::Fixed(sql.into())
     }
 }
 
@@ -125,15 +150,21 @@ impl Session<'_> {
     }
 
     /// The rows of a statement.
-    pub(crate) async fn all(&mut self, sql: impl Into<Sql>, values: &[Value<'_>]) -> Read<Vec<Row>> {
-        let sql = sql.into();
+    pub(crate) async fn all(
+        &mut self,
+        sql: impl Into<Statement<'_>>,
+        values: &[Value<'_>],
+    ) -> Read<Vec<Row>> {
+        let statement = sql.into();
         match self {
             Self::Sqlite(connection) => {
-                let rows = sqlite_query(sql.sqlite, values).fetch_all(&mut **connection).await?;
+                let sql = statement.text(|sql| sql.sqlite);
+                let rows = sqlite_query(sql, values).fetch_all(&mut **connection).await?;
                 Ok(rows.into_iter().map(Row::Sqlite).collect())
             }
             Self::Postgres(connection) => {
-                let rows = postgres_query(sql.postgres, values).fetch_all(&mut **connection).await?;
+                let sql = statement.text(|sql| sql.postgres);
+                let rows = postgres_query(sql, values).fetch_all(&mut **connection).await?;
                 Ok(rows.into_iter().map(Row::Postgres).collect())
             }
         }

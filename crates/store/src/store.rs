@@ -11,7 +11,7 @@
 
 use crate::manifests::Manifests;
 use crate::postgres::{Postgres, PostgresUrl};
-use crate::session::{Moment, Read, Row, Session, Sql, Value, Work};
+use crate::session::{Moment, Read, Row, Session, Sql, Statement, Value, Work};
 use crate::settings::{Deciding, Settings};
 use crate::signals::Signals;
 use crate::sqlite::{Kept, Sqlite, WeakWriter};
@@ -135,7 +135,15 @@ impl Store {
 
     /// The rows of a statement that only reads.
     pub(crate) async fn read(&self, sql: impl Into<Sql>, values: &[Value<'_>]) -> Read<Vec<Row>> {
-        let sql = sql.into();
+        self.read_statement(Statement::Fixed(sql.into()), values).await
+    }
+
+    /// As [`Store::read`], with a text that is built from our own parts, never from values.
+    pub(crate) async fn read_built(&self, sql: String, values: &[Value<'_>]) -> Read<Vec<Row>> {
+        self.read_statement(Statement::Built(&sql), values).await
+    }
+
+    async fn read_statement(&self, sql: Statement<'_>, values: &[Value<'_>]) -> Read<Vec<Row>> {
         match &self.backend {
             Backend::Sqlite(sqlite) => {
                 let mut connection = sqlite.readers.acquire().await?;

@@ -155,6 +155,7 @@ pub fn source_run(id: &str, name: &str, authoritative: bool, ended: DateTime<Utc
         complete: true,
         remark: None,
         reported_total: None,
+        sum: None,
         read: 43,
         rejected: 0,
         loaded: 43,

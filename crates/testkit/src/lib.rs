@@ -6,6 +6,7 @@
 //! - [`acts`] runs the actions that require an audit event, each with an event of its own.
 //! - [`Counts`] keeps what counters count.
 //! - [`corpus`] runs fuzz targets on the kept inputs.
+//! - [`definitions`] has the sources of people and accounts that tests begin with.
 //! - [`generated_docs`] checks that generated documents are current.
 //! - [`contract`] has the test suites that every adapter of a port must pass, including the fake.
 //! - [`PostgresServer`] is a real server that is started and stopped; [`servers`] has other servers.
@@ -17,6 +18,7 @@ pub mod build;
 pub mod contract;
 pub mod corpus;
 mod counts;
+pub mod definitions;
 mod fixed;
 pub mod generated_docs;
 mod memory;

@@ -78,7 +78,7 @@ pub use report::{
 };
 pub use review::{
     ListedReviewerDetails, NewReviewDetails, RefusedSheetRow, ReviewDecisionDetails, ReviewDecisions,
-    ReviewDescription, ReviewItemDescription, ReviewOutcome, ReviewProgress,
+    ReviewDescription, ReviewHandOver, ReviewItemDescription, ReviewOutcome, ReviewProgress,
 };
 pub use saved_search::{
     Column, IdentityReference, NewSavedSearch, NewScheduledSearch, SavedSearch, Schedule, ScheduledSearch,
@@ -89,11 +89,13 @@ pub use search::{
     AggregationResult, Filter, FilterBound, FilterRange, InnerHit, QueryResultFilter, Search, SearchDocument,
     SearchQuery, TextQuery, TypeAheadQuery,
 };
-pub use snapshot::{SnapshotDescription, SourceDescription};
+pub use snapshot::{SnapshotDescription, SourceDescription, SourceSum};
 pub use sod::{
-    AccessCriteria, AccessCriterion, ConflictingAccessCriteria, ControlReference, MultiPolicyRequest,
-    PolicyException, ReportResultReference, SodOwnerReference, SodPolicy, ViolationOwnerAssignmentConfig,
-    ViolationOwnerReference,
+    AccessCriteria, AccessCriterion, ConflictingAccessCriteria, ControlReference, ExceptionAccessCriteria,
+    ExceptionCriteria, ExceptionCriteriaAccess, IdentityWithNewAccess, IdentityWithNewAccessToCheck,
+    MultiPolicyRequest, NewAccessReference, PolicyException, ReportResultReference, SodOwnerReference,
+    SodPolicy, SodPolicySchedule, SodRecipient, SodViolationCheck, ViolationContext, ViolationContextPolicy,
+    ViolationOwnerAssignmentConfig, ViolationOwnerReference, ViolationPrediction,
 };
 pub use task_status::{
     JsonPatchOperation, JsonPatchValue, LocalizedMessage, Target, TaskCounts, TaskDefinitionSummary,

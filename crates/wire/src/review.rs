@@ -57,6 +57,18 @@ pub struct NewReviewDetails {
     #[serde(default)]
     #[schema(required = false)]
     pub comment_required: bool,
+    /// Until when reviewers are to decide. The review stays open until it is closed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, required = false, value_type = Option<String>, format = DateTime)]
+    pub ends: Option<String>,
+    /// How many days before `ends` reviewers are told of what they have not decided: 0 to 366; 3 when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, required = false, example = 3)]
+    pub remind_days: Option<u32>,
+    /// Whether reviewers are told by mail: of items that are theirs, and before `ends`.
+    #[serde(default)]
+    #[schema(required = false)]
+    pub tell: bool,
     /// The snapshot: its id, a day, or a time; the newest when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, required = false)]
@@ -113,6 +125,20 @@ pub struct ReviewDescription {
     pub due_days: u32,
     /// Whether a revoke needs a comment.
     pub comment_required: bool,
+    /// Until when reviewers are to decide.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, required = false)]
+    pub ends: Option<String>,
+    /// When reviewers are told of what they have not decided, or were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, required = false)]
+    pub reminds: Option<String>,
+    /// Whether reviewers are told by mail.
+    pub tell: bool,
+    /// Names of the reviewers who have no address to which mail may be sent, for who manages the review.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub not_told: Vec<String>,
     /// When it was closed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, required = false)]
@@ -222,6 +248,25 @@ pub struct ReviewDecisionDetails {
 pub struct ReviewDecisions {
     /// The decisions, at most 10,000.
     pub decisions: Vec<ReviewDecisionDetails>,
+}
+
+/// Items that get another reviewer.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ReviewHandOver {
+    /// Numbers of the items, at most 10,000; without them, all that are not decided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, required = false)]
+    pub items: Option<Vec<u32>>,
+    /// Only those of the reviewer with this name (uid).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, required = false)]
+    pub from: Option<String>,
+    /// Name (uid) of the new reviewer.
+    pub to: String,
+    /// Why.
+    #[schema(example = "on leave until May")]
+    pub reason: String,
 }
 
 /// A row of a sheet that was refused.

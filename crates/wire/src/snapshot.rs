@@ -5,6 +5,27 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
+/// The sum of a column over the records of a source. Numbers are texts with a point before the decimals.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SourceSum {
+    /// The column.
+    #[schema(example = "amount")]
+    pub column: String,
+    /// The owner's sum; absent if it could not be had.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, required = false, example = "1250.75")]
+    pub stated: Option<String>,
+    /// Over all records that were read, refused ones included.
+    #[schema(example = "1250.75")]
+    pub read: String,
+    /// Of it, that of refused records.
+    #[schema(example = "0")]
+    pub refused: String,
+    /// Values and records that the sum lacks, because they have no number that could be read.
+    pub unreadable: u64,
+}
+
 /// A source as the newest snapshot has it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -46,6 +67,10 @@ pub struct SourceDescription {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, required = false)]
     pub reported_total: Option<u64>,
+    /// The sum of a column that the owner of the source states, beside what was read, if the definition wants it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, required = false)]
+    pub sum: Option<SourceSum>,
     /// Records that were read.
     pub read: u64,
     /// Of these, refused ones.

@@ -1,10 +1,12 @@
 //! Bodies of policies for separation of duties, and of reports of their violations.
 
 use crate::enumeration::{
-    AssignmentRule, ControlType, CriterionType, ReportResultStatus, ReportResultType, SodLevel, SodOwnerType,
-    SodPolicyType, SodState, ViolationOwnerType,
+    AssignmentRule, ControlType, CriterionType, IdentityType, ReportResultStatus, ReportResultType, SodLevel,
+    SodOwnerType, SodPolicyType, SodState, ViolationOwnerType,
 };
+use crate::saved_search::Schedule;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
 /// An owner of a policy.
@@ -207,8 +209,7 @@ pub struct SodPolicy {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(required = false)]
     pub violation_owner_assignment_config: Option<ViolationOwnerAssignmentConfig>,
-    /// Whether a schedule runs its report: false, because schedules of reports are objects of their own. In a request it
-    /// changes nothing.
+    /// Whether it has a schedule that reports its violations. In a request it changes nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, required = false)]
     pub scheduled: Option<bool>,
@@ -269,4 +270,203 @@ pub struct PolicyException {
     /// The last day on which it is accepted.
     #[schema(format = Date, example = "2026-12-31")]
     pub ends: String,
+}
+
+/// Who is told how a run of a policy's schedule ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SodRecipient {
+    /// What it is.
+    #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, required = false)]
+    pub kind: Option<IdentityType>,
+    /// Its id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, required = false, example = "2c7180a46faadee4016fb4e018c20642")]
+    pub id: Option<String>,
+    /// Its name. In a request it changes nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, required = false, example = "Michael Michaels")]
+    pub name: Option<String>,
+}
+
+/// When the violations of a policy are reported.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SodPolicySchedule {
+    /// Its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, required = false, example = "SCH-1584312283015")]
+    pub name: Option<String>,
+    /// When it was made. In a request it changes nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, required = false, value_type = Option<String>, format = DateTime)]
+    pub created: Option<String>,
+    /// When it was last changed. In a request it changes nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, required = false, value_type = Option<String>, format = DateTime)]
+    pub modified: Option<String>,
+    /// What it is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, required = false, example = "Schedule for policy xyz")]
+    pub description: Option<String>,
+    /// When.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, required = false)]
+    pub schedule: Option<Schedule>,
+    /// Who is told how a run ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, required = false)]
+    pub recipients: Option<Vec<SodRecipient>>,
+    /// Whether they are told of a run that found no violation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, required = false)]
+    pub email_empty_results: Option<bool>,
+    /// The identity that made it. In a request it changes nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, required = false)]
+    pub creator_id: Option<String>,
+    /// The identity that changed it last. In a request it changes nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, required = false)]
+    pub modifier_id: Option<String>,
+}
+
+/// An entitlement that an identity would get.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct NewAccessReference {
+    /// What it is.
+    #[serde(rename = "type")]
+    pub kind: CriterionType,
+    /// Its id.
+    #[schema(example = "2c918087682f9a86016839c050861ab1")]
+    pub id: String,
+    /// Its name. It changes nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, required = false)]
+    pub name: Option<String>,
+}
+
+/// An identity, and what it would get.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct IdentityWithNewAccess {
+    /// The identity.
+    #[schema(example = "2c91808568c529c60168cca6f90c1313")]
+    pub identity_id: String,
+    /// The entitlements, at most 250.
+    #[schema(max_items = 250)]
+    pub access_refs: Vec<NewAccessReference>,
+}
+
+/// An identity, what it would get, and what the client says about it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct IdentityWithNewAccessToCheck {
+    /// The identity.
+    #[schema(example = "2c91808568c529c60168cca6f90c1313")]
+    pub identity_id: String,
+    /// The entitlements, at most 250.
+    #[schema(max_items = 250)]
+    pub access_refs: Vec<NewAccessReference>,
+    /// Texts of the client, which the audit trail keeps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, required = false)]
+    pub client_metadata: Option<BTreeMap<String, String>>,
+}
+
+/// An entitlement of a list that the identity would have.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ExceptionCriteriaAccess {
+    /// What it is.
+    #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, required = false)]
+    pub kind: Option<CriterionType>,
+    /// Its id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, required = false)]
+    pub id: Option<String>,
+    /// Its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, required = false)]
+    pub name: Option<String>,
+    /// Whether the identity has it already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, required = false)]
+    pub existing: Option<bool>,
+}
+
+/// What the identity would have of a list.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ExceptionCriteria {
+    /// The entitlements.
+    #[serde(default)]
+    pub criteria_list: Vec<ExceptionCriteriaAccess>,
+}
+
+/// What the identity would have of both lists.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ExceptionAccessCriteria {
+    /// Of the left list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, required = false)]
+    pub left_criteria: Option<ExceptionCriteria>,
+    /// Of the right list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, required = false)]
+    pub right_criteria: Option<ExceptionCriteria>,
+}
+
+/// A policy that would be violated.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ViolationContextPolicy {
+    /// `ENTITLEMENT`, as published: what the policy is about.
+    #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, required = false)]
+    pub kind: Option<CriterionType>,
+    /// Its id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, required = false, example = "0f11f2a4-7c94-4bf3-a2bd-742580fe3bde")]
+    pub id: Option<String>,
+    /// Its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, required = false)]
+    pub name: Option<String>,
+}
+
+/// A violation that there would be.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ViolationContext {
+    /// The policy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, required = false)]
+    pub policy: Option<ViolationContextPolicy>,
+    /// What the identity would have of its lists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, required = false)]
+    pub conflicting_access_criteria: Option<ExceptionAccessCriteria>,
+}
+
+/// What would be violated.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ViolationPrediction {
+    /// Each violation.
+    #[serde(default)]
+    pub violation_contexts: Vec<ViolationContext>,
+}
+
+/// A check that was made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SodViolationCheck {
+    /// Its id.
+    #[schema(example = "089899f13a8f4da7824996191587bab9")]
+    pub request_id: String,
+    /// When it was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, required = false, value_type = Option<String>, format = DateTime)]
+    pub created: Option<String>,
 }

@@ -5,7 +5,7 @@
 //! follow from the run, so that a node which continues a run finds what the dead one has begun, and makes no second one.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use muster_reports::arguments::RawArguments;
+use muster_reports::arguments::{RawArguments, RawValue};
 use muster_reports::caller::Caller;
 use muster_reports::error::{Category, Error, error_chain};
 use muster_reports::failpoint::{Failpoint, reached};
@@ -253,6 +253,14 @@ impl Scheduler {
                 note.text = format!("{}; {}", note.text, search.note());
                 (Operation::ManageScheduledSearches, search.content.export()?)
             }
+            ScheduledWork::Policy(scheduled) => {
+                let found = self.reports.policies.sod_policy(entry.tenant(), &scheduled.policy).await?;
+                let policy = found
+                    .ok_or_else(|| Error::not_found(format!("the policy {} is gone", scheduled.policy)))?;
+                note.text = format!("{}; of the policy {:?}", note.text, policy.content.name);
+                let named = RawValue::List(vec![RawValue::Text(policy.id.to_string())]);
+                (Operation::RunSodViolations, RawArguments::from([("policies".to_owned(), named)]))
+            }
         };
         let start = ScheduledStart { operation, report, arguments: &arguments };
         let span = tracing::info_span!(target: TARGET, "start", %report, task = Empty);
@@ -260,6 +268,10 @@ impl Scheduler {
         let started = self.reports.start_scheduled(owner, start, &id, note);
         let task = started.instrument(span.clone()).await?;
         span.record("task", task.id.as_str());
+        if let Some(scheduled) = entry.work.policy() {
+            let policies = &self.reports.policies;
+            policies.keep_sod_report(entry.tenant(), Some(&scheduled.policy), &task.id).await?;
+        }
         reached(Failpoint::RunTaskStarted);
         Ok(Some(self.started(&task.id)))
     }

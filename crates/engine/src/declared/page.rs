@@ -58,6 +58,7 @@ fn words(holds: Holds) -> &'static str {
         Holds::Time => "time in UTC",
         Holds::Number | Holds::Count => "whole number",
         Holds::Texts => "list of texts",
+        Holds::Times => "list of times in UTC",
         Holds::Attributes => "attributes: names, each with a list of texts",
     }
 }

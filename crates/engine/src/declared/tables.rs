@@ -1,7 +1,7 @@
 //! The declarations.
 
 use super::Change::{Compared as ByItself, Content, Follows, Key, Whole};
-use super::Holds::{Attributes, Count, Flag, Number, Text, Texts, Time};
+use super::Holds::{Attributes, Count, Flag, Number, Text, Texts, Time, Times};
 use super::{Column, Columns, Compared, InView, Table, Writing, column};
 use muster_sources::DocumentType;
 
@@ -385,6 +385,22 @@ const ACCOUNT_COLUMNS: &[Column] = &[
         None,
         "Time of the last snapshot before `access_ended` for which its source was read completely and in which it could be \
          used: it ended after that. Null if it could be used in no snapshot.",
+    ),
+    column(
+        "record_line",
+        Number,
+        Follows,
+        None,
+        "Line or number of the record that it has its content from, in the read of the snapshot of `modified`; null if its \
+         source has no lines.",
+    ),
+    column(
+        "entitlements_since",
+        Times,
+        Follows,
+        None,
+        "For each of its entitlements, in their order, when a refresh first found that it has it, and it has had it in each \
+         snapshot since; null for one from before a version that recorded this.",
     ),
 ];
 

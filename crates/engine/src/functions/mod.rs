@@ -12,6 +12,7 @@ mod fixed_time;
 mod mapping;
 mod mappings;
 mod merge;
+mod since;
 mod sod;
 mod source_filter;
 
@@ -31,6 +32,7 @@ pub(crate) use digest::content_digests;
 pub(crate) use entitlements::text_lists;
 pub(crate) use fixed_time::MomentFunction;
 pub(crate) use mapping::{MappingFunction, lifecycle_attribute};
+pub(crate) use since::times_type;
 pub(crate) use source_filter::OfSourcesFunction;
 
 /// Registers the functions in a session, and limits the session's own functions.
@@ -46,6 +48,7 @@ pub(crate) fn register(context: &SessionContext) {
         ScalarUDF::from(merge::MergeTextsFunction::new()),
         ScalarUDF::from(entitlements::KeptFunction::new()),
         ScalarUDF::from(entitlements::EntriesFunction::new()),
+        ScalarUDF::from(since::SinceFunction::new()),
         ScalarUDF::from(sod::SodFunction::sides()),
         ScalarUDF::from(sod::SodFunction::exceptions()),
         ScalarUDF::from(mappings::MappingsFunction::new()),

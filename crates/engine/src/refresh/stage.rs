@@ -19,9 +19,9 @@ use futures_util::StreamExt;
 use muster_reports::error::error_chain;
 use muster_reports::ids::{SourceId, stable_id};
 use muster_reports::ports::Clock;
-use muster_reports::snapshot::{AggregationMode, SourceRun};
+use muster_reports::snapshot::{AggregationMode, SourceRun, SourceSum};
 use muster_sources::documents::DocumentReader;
-use muster_sources::{DocumentType, ReadError, Rejection, record_schema};
+use muster_sources::{ColumnSum, DocumentType, ReadError, Rejection, record_schema};
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -308,6 +308,7 @@ fn stage_source(
         complete: false,
         remark: None,
         reported_total: None,
+        sum: None,
         read: 0,
         rejected: 0,
         loaded: 0,
@@ -336,6 +337,7 @@ fn stage_source(
             run.complete = summary.complete;
             run.remark = summary.incomplete_reason;
             run.reported_total = summary.reported_total;
+            run.sum = summary.sum.map(source_sum);
             run.read = summary.read;
             run.rejected = summary.rejected;
             run.input_digest = Some(summary.digest_sha256);
@@ -376,6 +378,11 @@ fn stage_source(
         gives_documents: definition.reader.gives_documents(),
         files: staged,
     })
+}
+
+fn source_sum(sum: ColumnSum) -> SourceSum {
+    let ColumnSum { column, stated, read, refused, unreadable } = sum;
+    SourceSum { column, stated, read, refused, unreadable }
 }
 
 enum StageError {

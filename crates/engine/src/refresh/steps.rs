@@ -289,14 +289,16 @@ steps! {
     // Accounts to recompute.
     LAST_READS: Kept "last_reads", Always, "prev_aggregations prev_snapshot_counts" => "source_id last_read";
     WITHOUT_RECORD: Kept "without_record", Always, "prev_read staged_one" => "id";
+    ENTITLEMENTS_BEFORE: Kept "entitlements_before", Always, "staged_one prev_read" =>
+        "id entitlements entitlements_since";
     ACCOUNTS_MERGED: View "accounts_merged", Always,
-        "staged_one source_flags prev_read kept_ids without_record last_reads" =>
+        "staged_one source_flags prev_read kept_ids without_record last_reads entitlements_before" =>
         "id source_id source_name authoritative native_identity {accounts.content} digest created modified dead_since \
-         held_since access_ended access_seen prev_identity prev_rule prev_link prev_linked_as prev_situation change \
+         held_since access_ended access_seen record_line entitlements_since prev_identity prev_rule prev_link prev_linked_as prev_situation change \
          held_otherwise";
     ACCOUNTS_NOW_ALL: Kept "accounts_now_all" as "accounts_now", Full, "accounts_merged" =>
         "id source_id source_name authoritative native_identity {accounts.content} digest created modified dead_since \
-         held_since access_ended access_seen prev_identity prev_rule prev_link prev_linked_as prev_situation change \
+         held_since access_ended access_seen record_line entitlements_since prev_identity prev_rule prev_link prev_linked_as prev_situation change \
          held_otherwise";
     ACCOUNT_CHANGES_ALL: View "account_changes_all" as "account_changes", Full, "accounts_now" =>
         "id source_id authoritative change changed";
@@ -304,7 +306,7 @@ steps! {
         "id source_id authoritative change changed";
     ACCOUNTS_NOW: Kept "accounts_now", Incremental, "accounts_merged account_changes" =>
         "id source_id source_name authoritative native_identity {accounts.content} digest created modified dead_since \
-         held_since access_ended access_seen prev_identity prev_rule prev_link prev_linked_as prev_situation change \
+         held_since access_ended access_seen record_line entitlements_since prev_identity prev_rule prev_link prev_linked_as prev_situation change \
          held_otherwise",
         redefined: Texts;
     CHANGES_BY_SOURCE: Read "changes_by_source", Always, "account_changes" => "source_id change n";
@@ -318,12 +320,12 @@ steps! {
         "prev_authoritative accounts_now rejected prev_identity_errors" => "id";
     RECALLED: Kept "recalled", Incremental, "prev_accounts source_flags wanted accounts_now" =>
         "id source_id source_name authoritative native_identity {accounts.content} digest created modified dead_since \
-         held_since access_ended access_seen prev_identity prev_rule prev_link prev_linked_as prev_situation change \
+         held_since access_ended access_seen record_line entitlements_since prev_identity prev_rule prev_link prev_linked_as prev_situation change \
          held_otherwise",
         identities: Flag;
     ACCOUNTS_NOW_RECALLED: View "accounts_now_recalled" as "accounts_now", Incremental, "accounts_now recalled" =>
         "id source_id source_name authoritative native_identity {accounts.content} digest created modified dead_since \
-         held_since access_ended access_seen prev_identity prev_rule prev_link prev_linked_as prev_situation change \
+         held_since access_ended access_seen record_line entitlements_since prev_identity prev_rule prev_link prev_linked_as prev_situation change \
          held_otherwise";
 
     // Identities from authoritative accounts.

@@ -110,6 +110,8 @@ for at, (dn, emp, groups) in enumerate(accounts):
         "off": [number(dn, "off") % 11 == 0, number(dn, "off") % 11 == 0 or number(dn, "off") % 13 == 0],
         "gone": number(dn, "gone") % 17 == 0,
     }
+    # A group that the account has in the second refresh only.
+    made[dn]["late"] = "cn=late,ou=groups,dc=x" if number(dn, "late") % 7 == 0 and not made[dn]["gone"] else ""
 life = {}
 for id, name, terminated, manager in people:
     case = number(id, "leaving") % 8
@@ -132,11 +134,21 @@ for turn in (0, 1):
     with open(f"{OUT}/dir-{turn + 1}.csv", "w", newline="", encoding="utf-8") as file:
         out = csv.writer(file)
         out.writerow(["dn", "emp", "off", "admin", "lastLogonTimestamp", "pwdLastSet", "accountExpires", "objectClass", "managedBy", "memberOf"])
+        line = 1
         for dn, account in made.items():
             if not (turn == 1 and account["gone"]):
+                line += 1
+                groups = account["groups"] + ([account["late"]] if turn == 1 and account["late"] else [])
+                # The record of which the content of the account is: the last one that was another than the one before.
+                if turn == 0 or account["late"] or account["off"][0] != account["off"][1]:
+                    account["line"] = line
                 flag = lambda value: "yes" if value else "no"
                 out.writerow([dn, account["emp"], flag(account["off"][turn]), flag(account["admin"]), account["used_text"],
-                              account["set_text"], account["end_text"], account["class"], account["owner"], "|".join(account["groups"])])
+                              account["set_text"], account["end_text"], account["class"], account["owner"], "|".join(groups)])
+        # Records with a cell too many, of accounts that nobody knows.
+        refused = [(line + at + 1, f"refused {at}") for at in range(max(1, len(made) // 30))] if turn == 1 else []
+        for _, dn in refused:
+            out.writerow([dn] + [""] * 10)
 
 
 def say(*cells):
@@ -151,6 +163,12 @@ def at_least(time, days):
 for account in made.values():
     account["person"] = account["emp"] if account["emp"] in ids else None
 live = {dn: account for dn, account in made.items() if not account["gone"]}
+since = {}
+for dn, account in made.items():
+    since[dn] = {group: "2026-01-01T01:00:00.000Z" for group in account["groups"]}
+    if account["late"]:
+        account["groups"] = account["groups"] + [account["late"]]
+        since[dn][account["late"]] = "2026-01-01T02:00:00.000Z"
 known = lambda value: value is not None and value != "unreadable"
 
 for dn, account in live.items():
@@ -183,7 +201,7 @@ for dn, account in live.items():
             verdict = "OWNED"
         say("MACHINE_ACCOUNTS", dn, verdict)
     for group in account["groups"] or [""]:
-        say("ACCESS", account["person"], dn, group)
+        say("ACCESS", account["person"], dn, group, account["line"], since[dn].get(group, "2026-01-01T01:00:00.000Z"))
     if account["person"]:
         say("MANAGER_REVIEW", life[account["person"]]["manager"] if life[account["person"]]["manager"] in ids else "", dn)
 
@@ -244,8 +262,11 @@ for dn, account in made.items():
             say("ACCESS_CHANGES", dn, "ENTITLEMENT", "LOST", group, "")
     elif account["off"][0] != account["off"][1]:
         say("ACCESS_CHANGES", dn, "ACCOUNT", "CHANGED", "", "disabled")
+    if account["late"]:
+        say("ACCESS_CHANGES", dn, "ENTITLEMENT", "GAINED", account["late"], "")
     for group in [""] + groups:
-        say("ACCESS_IN_PERIOD", account["person"], dn, group, "ENDED" if account["gone"] else "THROUGHOUT")
+        verdict = "ENDED" if account["gone"] else "BEGUN" if group and group == account["late"] else "THROUGHOUT"
+        say("ACCESS_IN_PERIOD", account["person"], dn, group, verdict)
 for id, person in life.items():
     if person["lost"]:
         for attribute in ("authoritativeSource", "correlated", "identityProfile"):
@@ -278,3 +299,17 @@ for person, groups in rights.items():
                 say("SOD_VIOLATIONS", "Most", "VIOLATION", person, side, dn, group)
 for person in sorted({account["person"] for account in live.values() if account["person"] and account["off"][1]}):
     say("SOD_VIOLATIONS", "Off", "VIOLATION", person, "QUERY", "", "")
+
+# What the reads came to, and how the attributes of people are made.
+people_now = [person for person in life.values() if not person["lost"]]
+for line, dn in refused:
+    say("REFUSED_RECORDS", "Directory", line, dn)
+say("SOURCE_FRESHNESS", "Directory", "FRESH", len(live) + len(refused), len(refused), len(live), 2)
+say("SOURCE_FRESHNESS", "HR", "FRESH", len(people_now), 0, len(people_now), 2)
+managed = sum(1 for person in people_now if person["manager"])
+for attribute, filled in (
+    ("manager", managed), ("uid", len(people_now)), ("lastname", len(people_now)), ("email", len(people_now)),
+    ("displayName", len(people_now)), ("cloudLifecycleState", len(people_now)),
+):
+    verdict = "OK" if filled else "NEVER_FILLED"
+    say("ATTRIBUTE_MAPPINGS", attribute, verdict, len(people_now), filled, len(people_now) - filled)

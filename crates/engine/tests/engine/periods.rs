@@ -6,45 +6,9 @@ use muster_reports::SnapshotManifest;
 use muster_reports::arguments::RawValue;
 use muster_reports::caller::DataScope;
 use muster_reports::ids::SourceId;
+use muster_testkit::definitions;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-
-const HR: &str = r#"
-name = "HR"
-kind = "delimited"
-delete_threshold_percent = 100
-[delimited]
-path = "hr.csv"
-native_identity = "id"
-[profile]
-name = "Employees"
-priority = 10
-attributes = [
-  { name = "uid", from = "id" }, { name = "lastname", from = "id" }, { name = "email", from = "mail" },
-  { name = "dept", from = "dept" }, { name = "manager", from = "boss" },
-]
-[profile.dates]
-ends = { from = "ends" }
-[lifecycle]
-attribute = "status"
-states = { A = "active", T = "terminated" }
-"#;
-
-const DIRECTORY: &str = r#"
-name = "Directory"
-kind = "delimited"
-delete_threshold_percent = 100
-[delimited]
-path = "dir.csv"
-native_identity = "dn"
-multi_valued = ["groups"]
-multi_value_separator = "|"
-entitlements = ["groups"]
-disabled = { column = "off" }
-[[correlation]]
-identity_attribute = "uid"
-account_attribute = "emp"
-"#;
 
 /// An installation and its snapshots, of 2026-01-01 at 01:00, 02:00 and so on; the last one is the installation's.
 struct Period {
@@ -58,8 +22,16 @@ impl Period {
     }
 
     fn refresh(&mut self, hr: &str, directory: &str) {
-        self.installation.source(HR, "hr.csv", &format!("id,mail,dept,boss,status,ends\n{hr}"));
-        self.installation.source(DIRECTORY, "dir.csv", &format!("dn,emp,off,groups\n{directory}"));
+        let attributes =
+            [("uid", "id"), ("lastname", "id"), ("email", "mail"), ("dept", "dept"), ("manager", "boss")];
+        let ends = "[profile.dates]\nends = { from = \"ends\" }\n";
+        let people = definitions::people(&attributes) + ends + definitions::LIFECYCLE;
+        self.installation.source(&people, "hr.csv", &format!("id,mail,dept,boss,status,ends\n{hr}"));
+        self.installation.source(
+            &definitions::accounts("Directory", "dir.csv", '|'),
+            "dir.csv",
+            &format!("dn,emp,off,groups\n{directory}"),
+        );
         self.installation.refresh();
         self.snapshots.extend(self.installation.manifest.clone());
     }

@@ -11,45 +11,8 @@ use muster_reports::review::{
 };
 use muster_reports::series::Series;
 use muster_sources::SourceDefinition;
+use muster_testkit::definitions;
 use std::sync::Arc;
-
-const HR: &str = r#"
-name = "HR"
-kind = "delimited"
-delete_threshold_percent = 100
-[delimited]
-path = "hr.csv"
-native_identity = "id"
-[profile]
-name = "Employees"
-priority = 10
-attributes = [
-  { name = "uid", from = "id" }, { name = "lastname", from = "id" }, { name = "email", from = "id" },
-  { name = "manager", from = "boss" },
-]
-[lifecycle]
-attribute = "status"
-states = { A = "active", T = "terminated" }
-"#;
-
-const DIRECTORY: &str = r#"
-name = "NAME"
-kind = "delimited"
-owner = "2"
-delete_threshold_percent = 100
-[delimited]
-path = "FILE"
-native_identity = "dn"
-multi_valued = ["groups"]
-multi_value_separator = "|"
-entitlements = ["groups"]
-disabled = { column = "off" }
-[[correlation]]
-identity_attribute = "uid"
-account_attribute = "emp"
-[account.columns]
-privileged_by = { from = "groups", values = ["root"] }
-"#;
 
 /// Three people, of whom 1 leads 2 and 3, and directories whose accounts change; 2 owns both.
 struct World {
@@ -58,14 +21,17 @@ struct World {
 }
 
 fn definition(name: &str, file: &str) -> String {
-    DIRECTORY.replace("NAME", name).replace("FILE", file)
+    let privileged = "[account.columns]\nprivileged_by = { from = \"groups\", values = [\"root\"] }\n";
+    format!("owner = \"2\"\n{}{privileged}", definitions::accounts(name, file, '|'))
 }
 
 impl World {
     fn new() -> Self {
         let mut installation = Installation::new();
         installation.publish_incomplete = true;
-        installation.source(HR, "hr.csv", "id,boss,status\n1,,A\n2,1,A\n3,1,A\n");
+        let attributes = [("uid", "id"), ("lastname", "id"), ("email", "id"), ("manager", "boss")];
+        let hr = definitions::people(&attributes) + definitions::LIFECYCLE;
+        installation.source(&hr, "hr.csv", "id,boss,status\n1,,A\n2,1,A\n3,1,A\n");
         Self { installation, snapshots: Vec::new() }
     }
 
@@ -131,6 +97,9 @@ fn plan(sources: &[&str]) -> ReviewPlan {
         privileged: false,
         due_days: 0,
         comment_required: false,
+        ends: None,
+        remind_days: 0,
+        tell: false,
     }
 }
 
@@ -238,6 +207,7 @@ fn reviewed(world: &World) -> ReviewedItems {
         items: u32::try_from(items.len()).unwrap(),
         unassigned: 3,
         digest: digest_of(&items),
+        told: None,
         closing: Some(closing),
     };
     ReviewedItems { review, items }

@@ -3,14 +3,13 @@
 use super::answer::task_status;
 use super::filter::{live, task_filter};
 use crate::access::{Allowed, ReadTasks};
-use crate::collection::Part;
+use crate::collection::{Part, with_total};
 use crate::failure::{Failure, json};
 use crate::input::{Input, Query};
 use crate::openapi::answers::NotFound;
 use crate::state::AppState;
 use axum::body::Body;
 use axum::http::StatusCode;
-use axum::http::header::HeaderName;
 use axum::http::request::Parts;
 use axum::response::Response;
 use muster_reports::Caller;
@@ -18,8 +17,6 @@ use muster_reports::error::shown;
 use muster_reports::task::TaskState;
 use muster_reports::task_list::{TaskFilter, TaskOrder, TaskQuery};
 use muster_wire::{TaskCounts, TaskStatus};
-
-const TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
 
 /// Which tasks are asked for.
 pub(crate) struct ListRequest(TaskQuery);
@@ -59,11 +56,7 @@ fn task_query(filter: TaskFilter, order: TaskOrder, part: Part) -> TaskQuery {
 async fn answer(state: &AppState, caller: &Caller, query: TaskQuery) -> Result<Response, Failure> {
     let page = state.reports().task_list(caller, query).await?;
     let tasks: Vec<_> = page.tasks.iter().map(|task| task_status(task, state)).collect();
-    let mut response = json(StatusCode::OK, &tasks);
-    if let Some(total) = page.total {
-        response.headers_mut().insert(TOTAL_COUNT, total.into());
-    }
-    Ok(response)
+    Ok(with_total(json(StatusCode::OK, &tasks), page.total))
 }
 
 /// Retrieve task status list

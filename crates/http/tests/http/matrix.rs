@@ -113,10 +113,18 @@ fn operation(route: &RouteEntry) -> &'static str {
             ("GET", "/{id}") => "policy",
             ("POST", "") => "forbid",
             ("PUT" | "PATCH" | "DELETE", "/{id}") => "forbidone",
+            ("GET", "/{id}/schedule") => "policy",
+            ("PUT" | "DELETE", "/{id}/schedule") => "forbidone",
             ("POST", "/{id}/violation-report/run" | "/{id}/evaluate") => "violateone",
             ("GET", "/{id}/violation-report" | "/sod-violation-report-status/{reportResultId}") => {
                 "violations"
             }
+            other => panic!("{other:?} has no row in the table"),
+        };
+    }
+    if let Some(rest) = below(route, "sod-violations") {
+        return match (route.method, rest) {
+            ("POST", "/predict" | "/check") => "violations",
             other => panic!("{other:?} has no row in the table"),
         };
     }
@@ -193,7 +201,7 @@ fn operation(route: &RouteEntry) -> &'static str {
         ("GET", None, "/muster/v1/reviews") => "reviews",
         ("GET", None, "/muster/v1/reviews/{id}" | "/muster/v1/reviews/{id}/items") => "review",
         ("POST", None, "/muster/v1/reviews/{id}/decisions") => "decide",
-        ("POST", None, "/muster/v1/reviews/{id}/close") => "govern",
+        ("POST", None, "/muster/v1/reviews/{id}/close" | "/muster/v1/reviews/{id}/hand-over") => "govern",
         ("GET" | "POST", None, "/muster/v1/reviews/{id}/sheets") => "govern",
         // The rights of notifications are those of schedules.
         ("GET", None, "/muster/v1/notifications") => "schedules",
@@ -326,6 +334,9 @@ async fn ask(world: &World, route: &RouteEntry, id: &str, caller: &Caller) -> An
         // Without a query, without times and without a name: nothing is made.
         "keep" | "appoint" | "forbid" => "{}",
         "forbidone" if route.method == "PATCH" || route.path.ends_with("/exceptions") => "[]",
+        "forbidone" if route.method == "PUT" && route.path.ends_with("/schedule") => {
+            r#"{"schedule":{"type":"DAILY","hours":{"type":"LIST","values":["9"]}}}"#
+        }
         "forbidone" if route.method == "PUT" => r#"{"name":"x","policyQuery":"*"}"#,
         "keepone" => r#"{"indices":["roles"],"query":"*"}"#,
         "execute" => r#"{"scheduleId":"x"}"#,
@@ -339,7 +350,11 @@ async fn ask(world: &World, route: &RouteEntry, id: &str, caller: &Caller) -> An
         "change" => r#"{"paused":true}"#,
         // A blank name: nothing is made.
         "convene" => r#"{"name":" ","reviewers":"MANAGER"}"#,
+        "govern" if route.path.ends_with("/hand-over") => r#"{"to":"x","reason":"y"}"#,
         "decide" => r#"{"decisions":[{"item":1,"decision":"KEEP"}]}"#,
+        "violations" if route.method == "POST" => {
+            r#"{"identityId":"x","accessRefs":[{"type":"ENTITLEMENT","id":"x"}]}"#
+        }
         "pin" => r#"{"reason":"year end"}"#,
         "clear" => r#"[{"op":"replace","path":"/completionStatus","value":"TERMINATED"}]"#,
         _ => "",

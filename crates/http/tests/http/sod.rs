@@ -395,3 +395,127 @@ async fn the_report_takes_kept_policies_by_name() {
         assert_eq!(names, expected);
     }
 }
+
+/// The published example of a schedule, for a policy that has none yet.
+#[tokio::test]
+async fn a_policy_has_one_schedule_in_every_version() {
+    let world = World::new().await;
+    let ada = build::user();
+    world.credential(ada.clone(), true).await;
+    let body = json!({
+        "name": "SCH-1584312283015", "description": "Schedule for policy xyz",
+        "schedule": {"type": "WEEKLY", "days": {"type": "LIST", "values": ["MON"]}, "hours": {"type": "LIST", "values": ["6"]}},
+        "recipients": [{"type": "IDENTITY", "id": "i1", "name": "Michael Michaels"}],
+        "emailEmptyResults": true,
+        "created": "2020-01-01T00:00:00.000000Z", "modified": "2020-01-01T00:00:00.000000Z", "creatorId": "x", "modifierId": "y",
+    });
+    for (prefix, _) in VERSIONS {
+        let id = id_of(&ask(&world, &ada, &format!("POST {prefix}"), &lists("Pay")).await);
+        let path = format!("{prefix}/{id}");
+        let schedule = format!("{path}/schedule");
+        let none = ask(&world, &ada, &format!("GET {schedule}"), &Value::Null).await;
+        assert_eq!(
+            (none.status.as_u16(), none.cause().as_str()),
+            (404, "the policy \"Pay\" has no schedule")
+        );
+        let made = ask(&world, &ada, &format!("PUT {schedule}"), &body).await;
+        assert_eq!(made.status, 200, "{}", made.text());
+        let mut expected = json!({
+            "name": "SCH-1584312283015", "description": "Schedule for policy xyz", "emailEmptyResults": true,
+            "schedule": {
+                "type": "WEEKLY", "days": {"type": "LIST", "values": ["MON"]},
+                "hours": {"type": "LIST", "values": ["6"]}, "timeZoneId": "Europe/Berlin",
+            },
+            "recipients": [{"type": "IDENTITY", "id": "i1"}],
+            "created": now(&world), "modified": now(&world), "creatorId": user_id(&ada),
+        });
+        assert_eq!(made.json(), expected, "{prefix}");
+        assert_eq!(ask(&world, &ada, &format!("GET {schedule}"), &Value::Null).await.json(), expected);
+        let policy = ask(&world, &ada, &format!("GET {path}"), &Value::Null).await.json();
+        assert_eq!(policy["scheduled"], true);
+        let kept = ask(&world, &ada, "GET /muster/v1/schedules", &Value::Null).await.json();
+        assert_eq!(
+            (&kept[0]["name"], &kept[0]["reportId"], &kept[0]["notify"][0]["email"]),
+            (&json!("SCH-1584312283015"), &json!("SOD_VIOLATIONS"), &json!("ann@example.com"))
+        );
+        // Again, it is changed, and stays the only one.
+        world.clock.advance(TimeDelta::minutes(1));
+        let again = ask(&world, &ada, &format!("PUT {schedule}"), &made.json()).await.json();
+        expected["modified"] = json!(now(&world));
+        expected["modifierId"] = json!(user_id(&ada));
+        assert_eq!(again, expected);
+        let kept = ask(&world, &ada, "GET /muster/v1/schedules", &Value::Null).await.json();
+        assert_eq!(kept.as_array().unwrap().len(), 1);
+        for (member, value, cause) in [
+            ("schedule", Value::Null, "schedule is missing: expected an object with type and hours"),
+            ("recipients", json!([{"type": "IDENTITY", "id": "nobody"}]), "recipient \"nobody\""),
+            ("emailEmptyResults", json!("yes"), "emailEmptyResults is a text: expected true or false"),
+            ("enabled", json!(true), "the body has the unknown member \"enabled\""),
+        ] {
+            let mut wrong = body.clone();
+            wrong[member] = value;
+            let refused = ask(&world, &ada, &format!("PUT {schedule}"), &wrong).await;
+            assert_eq!(refused.status, 400, "{member}");
+            assert!(refused.cause().starts_with(cause), "{}", refused.cause());
+        }
+        if prefix == "/v3/sod-policies" {
+            assert_eq!(ask(&world, &ada, &format!("DELETE {schedule}"), &Value::Null).await.status, 204);
+            assert_eq!(ask(&world, &ada, &format!("DELETE {schedule}"), &Value::Null).await.status, 404);
+        }
+        // With the policy, its schedule goes.
+        assert_eq!(ask(&world, &ada, &format!("DELETE {path}"), &Value::Null).await.status, 204);
+        let kept = ask(&world, &ada, "GET /muster/v1/schedules", &Value::Null).await.json();
+        assert_eq!(kept, json!([]));
+    }
+}
+
+/// What is predicted is tested with real snapshots, by the published clients and in `crates/muster`.
+#[tokio::test]
+async fn a_prediction_wants_an_identity_and_entitlements() {
+    let world = World::new().await;
+    let ada = build::user();
+    let one = json!([{"type": "ENTITLEMENT", "id": "e1", "name": "x"}]);
+    for route in ["POST /v3/sod-violations/predict", "POST /sod-violations/v1/check"] {
+        for (body, status, cause) in [
+            (json!({"accessRefs": one}), 400, "identityId is missing: expected the id of an identity"),
+            (json!({"identityId": "i1"}), 400, "accessRefs is missing: expected a list of entitlements"),
+            (
+                json!({"identityId": "i1", "accessRefs": [{"type": "ROLE", "id": "r"}]}),
+                400,
+                "accessRefs, item 0: type is \"ROLE\"",
+            ),
+            (
+                json!({"identityId": "i1", "accessRefs": [{"type": "ENTITLEMENT"}]}),
+                400,
+                "accessRefs, item 0: id is missing",
+            ),
+            (json!({"identityId": "nobody", "accessRefs": one}), 404, "there is no identity \"nobody\""),
+            (json!({"identityId": "i1", "accessRefs": one}), 404, "there is no entitlement \"e1\""),
+            (
+                json!({"identityId": "i1", "accessRefs": one, "more": 1}),
+                400,
+                "the body has the unknown member",
+            ),
+        ] {
+            let refused = ask(&world, &ada, route, &body).await;
+            assert_eq!(refused.status.as_u16(), status, "{body}");
+            assert!(refused.cause().starts_with(cause), "{}", refused.cause());
+        }
+    }
+    // Nothing more is asked for, and nothing is violated.
+    let none =
+        json!({"identityId": "i1", "accessRefs": [], "sourceIdAndNativeIdToEntitlementIdsMappings": []});
+    let answer = ask(&world, &ada, "POST /v2024/sod-violations/predict", &none).await;
+    assert_eq!((answer.status.as_u16(), answer.json()), (200, json!({"violationContexts": []})));
+    let check = json!({"identityId": "i1", "accessRefs": [], "clientMetadata": {"request": "17"}});
+    let answer = ask(&world, &ada, "POST /v2025/sod-violations/check", &check).await;
+    assert_eq!(answer.status, 202, "{}", answer.text());
+    let told = world.store.recorded(AuditOperation::ViolationsChecked);
+    assert_eq!(answer.json(), json!({"requestId": told[0].task.as_str(), "created": now(&world)}));
+    let expected = "check of identity i1 with 0 more entitlements: no policy would be violated; metadata of the client: \
+                    {\"request\":\"17\"}";
+    assert_eq!(told[0].details, expected);
+    let wrong = json!({"identityId": "i1", "accessRefs": [], "clientMetadata": {"request": 17}});
+    let refused = ask(&world, &ada, "POST /v2025/sod-violations/check", &wrong).await;
+    assert!(refused.cause().starts_with("clientMetadata: \"request\" is a number"), "{}", refused.cause());
+}

@@ -190,10 +190,10 @@ impl World {
         let notifications = Notifications { reports: reports.clone(), store: store.clone() };
         let state = AppState::new(Wiring {
             reports: reports.clone(),
-            schedules,
+            schedules: schedules.clone(),
             saved_searches: Arc::new(saved_searches),
             reviews: Arc::new(reviews),
-            sod_policies: Arc::new(SodPolicies { reports: reports.clone() }),
+            sod_policies: Arc::new(SodPolicies { reports: reports.clone(), schedules }),
             definitions: Arc::new(definitions),
             notifications: Arc::new(notifications),
             administration: Arc::new(Administration {

@@ -105,6 +105,32 @@ Examples:
 
 A decision can be changed until the review is closed; each one stays in the audit trail.")]
     Decide(ReviewDecideArgs),
+    /// Give items to another reviewer
+    #[command(after_help = "\
+Examples:
+  muster review hand-over 0123456789abcdef0123456789abcdef --from bob --to cleo --reason 'on leave until May'
+  muster review hand-over 0123456789abcdef0123456789abcdef --items 7,9-12 --to cleo --reason 'knows the ledger'
+
+Without --items, all items that are not decided. What was frozen and decisions stay; who did it and why is in the audit trail.")]
+    HandOver {
+        /// The id that `create` printed
+        id: String,
+        /// Numbers of items, such as 7,9-12
+        #[arg(long, value_name = "NUMBERS")]
+        items: Option<String>,
+        /// Only items of the reviewer with this name
+        #[arg(long, value_name = "NAME")]
+        from: Option<String>,
+        /// Name of the new reviewer
+        #[arg(long, value_name = "NAME")]
+        to: String,
+        /// Why
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+        /// How the service is reached
+        #[command(flatten)]
+        service: Service,
+    },
     /// Close a review: its decisions are final
     #[command(after_help = "Example:\n  muster review close 0123456789abcdef0123456789abcdef")]
     Close {
@@ -142,6 +168,15 @@ pub struct ReviewCreateArgs {
     /// Refuse a revoke without a comment
     #[arg(long)]
     pub comment_required: bool,
+    /// Until when reviewers are to decide, as a time in RFC 3339
+    #[arg(long, value_name = "TIME")]
+    pub ends: Option<String>,
+    /// How many days before the end reviewers are told of what they have not decided
+    #[arg(long, value_name = "NUMBER", default_value_t = 3, value_parser = clap::value_parser!(u32).range(0..=366))]
+    pub remind_days: u32,
+    /// Tell reviewers by mail: of items that are theirs, and before the end
+    #[arg(long)]
+    pub tell: bool,
     /// The snapshot: its id, a date, or a time [default: the newest]
     #[arg(long, value_name = "SNAPSHOT|DATE|TIME", value_parser = super::past)]
     pub as_of: Option<String>,

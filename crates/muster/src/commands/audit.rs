@@ -21,7 +21,7 @@ pub async fn run(command: &AuditCommand, settings: &Settings, output: Output) ->
             verdict(&data.store.verify_audit(&data.tenant, noted).await?, output)
         }
         AuditCommand::Reseal { reason, confirm } => {
-            reseal(&DataDir::open(settings).await?, reason, *confirm, output).await
+            Box::pin(reseal(&DataDir::open(settings).await?, reason, *confirm, output)).await
         }
         AuditCommand::List { after, limit } => {
             list(&DataDir::open(settings).await?, *after, *limit, output).await

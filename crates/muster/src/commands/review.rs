@@ -9,7 +9,7 @@ use crate::part_file::PartFile;
 use muster_client::ReviewItemFilter;
 use muster_client::wire::{
     ListedReviewerDetails, NewReviewDetails, ReviewDecisionDetails, ReviewDecisions, ReviewDescription,
-    ReviewItemDescription, ReviewOutcome, ReviewProgress,
+    ReviewHandOver, ReviewItemDescription, ReviewOutcome, ReviewProgress,
 };
 use serde::Serialize;
 use std::io::Write;
@@ -46,6 +46,16 @@ pub async fn run(command: &ReviewCommand, output: Output) -> Result {
         }
         ReviewCommand::Import { id, files, service } => import(&connect(service)?, id, files, output).await,
         ReviewCommand::Decide(args) => decide(args, output).await,
+        ReviewCommand::HandOver { id, items: given, from, to, reason, service } => {
+            let items = given
+                .as_ref()
+                .map(|given| {
+                    items(given).map_err(|reason| Failure::usage(format!("--items {given}: {reason}")))
+                })
+                .transpose()?;
+            let over = ReviewHandOver { items, from: from.clone(), to: to.clone(), reason: reason.clone() };
+            status(&connect(service)?.hand_over_review(id, &over).await?, output)
+        }
         ReviewCommand::Close { id, service } => {
             let review = connect(service)?.close_review(id).await?;
             if output == Output::Json {
@@ -89,6 +99,9 @@ async fn create(args: &ReviewCreateArgs, output: Output) -> Result {
         privileged: args.privileged,
         due_days: Some(args.due_days),
         comment_required: args.comment_required,
+        ends: args.ends.clone(),
+        remind_days: Some(args.remind_days),
+        tell: args.tell,
         as_of: args.as_of.clone(),
     };
     let api = connect(&args.service)?;

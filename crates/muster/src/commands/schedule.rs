@@ -221,6 +221,7 @@ impl Listed {
         let what = match &entry.work {
             ScheduledWork::Refresh => "refresh".to_owned(),
             ScheduledWork::Search(search) => format!("saved search {}", search.saved_search),
+            ScheduledWork::Policy(policy) => format!("violations of the policy {}", policy.policy),
             ScheduledWork::Report { report, refresh_first: false, .. } => report.to_string(),
             ScheduledWork::Report { report, refresh_first: true, .. } => format!("refresh, {report}"),
         };

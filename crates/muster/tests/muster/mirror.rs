@@ -220,7 +220,13 @@ pub struct Serving {
 
 impl Serving {
     pub fn start(data: &Path, client: &Value, workers: u32) -> Self {
+        Self::start_with(data, client, workers, &[])
+    }
+
+    /// With these variables of the environment.
+    pub fn start_with(data: &Path, client: &Value, workers: u32, variables: &[(&str, &str)]) -> Self {
         let mut process = command(data, &["serve", "--listen", "127.0.0.1:0"])
+            .envs(variables.iter().copied())
             .env("MUSTER__LOG__FORMAT", "json")
             .env("MUSTER__WORKER__COUNT", workers.to_string())
             .stdout(Stdio::null())
@@ -253,6 +259,19 @@ impl Serving {
         let text = succeeds(&call(&["report", "get", id, "--to", "-"]));
         let mut rows = csv::Reader::from_reader(text.trim_start_matches('\u{feff}').as_bytes());
         rows.deserialize().map(Result::unwrap).collect()
+    }
+}
+
+impl Serving {
+    /// Whether the process has ended by itself.
+    pub fn has_ended(&mut self) -> bool {
+        self.process.try_wait().unwrap().is_some()
+    }
+
+    /// Ends the process at once, as `kill -9` does.
+    pub fn kill(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
     }
 }
 

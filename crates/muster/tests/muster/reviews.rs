@@ -94,6 +94,8 @@ for name in zipfile.ZipFile(archive).namelist():
 struct Company {
     dir: tempfile::TempDir,
     data: PathBuf,
+    /// The credential of the administrator.
+    root: Value,
     service: Serving,
 }
 
@@ -132,7 +134,7 @@ impl Company {
         write("data/muster.toml", "[snapshots]\nkeep_last = 1\nkeep_days = 0\n");
         let client = client_of(&data, "root", &["--level", "CERT_ADMIN"]);
         let service = Serving::start(&data, &client, 2);
-        Self { dir, data, service }
+        Self { dir, data, root: client, service }
     }
 
     /// A command of the administrator.
@@ -319,6 +321,127 @@ fn of_forty_revokes_thirty_seven_are_gone_and_three_are_listed() {
     assert!(rows.iter().all(|row| row["identityName"] != row["decidedBy"]), "nobody reviews their own");
     let late = fails(&company.call(&["review", "import", id, &sheets[0]]), 1);
     assert!(late.contains("was closed by \"root\""), "{late}");
+}
+
+/// The service ends while it takes a sheet: before its changes are committed, after that, and at the first ones of all kinds
+/// before. Each time the sheet is taken as a whole or not at all, and given again it is taken once.
+#[test]
+fn a_sheet_is_taken_as_a_whole_whenever_the_service_ends() {
+    let mut company = Company::new();
+    let review = company.create("Spring", &["--reviewers", "manager", "--fallback", "p001"]);
+    let id = text(&review, "id").to_owned();
+    let wanted: BTreeMap<_, _> = company
+        .items(&id)
+        .iter()
+        .map(|item| (item["item"].to_string(), ("KEEP".to_owned(), String::new())))
+        .collect();
+    let sheets = company.filled(&id, "csv", &wanted);
+    let (mut interrupted, mut whole, mut none) = (0, 0, 0);
+    let points =
+        ["commit-due:1", "commit-due:2", "event-inserted:1", "head-moved:1", "committed:1", "committed:2"];
+    for (sheet, point) in sheets.iter().cycle().zip(points) {
+        let decided = |company: &Company| {
+            let total = json(&company.call(&["review", "status", &id, "--output", "json"]))["total"].clone();
+            500 - total["undecided"].as_u64().unwrap()
+        };
+        let before = decided(&company);
+        company.service.kill();
+        company.service = Serving::start_with(&company.data, &company.root, 1, &[("MUSTER_CRASH_AT", point)]);
+        let given = company.call(&["review", "import", &id, sheet]);
+        if company.service.has_ended() {
+            interrupted += 1;
+            assert!(!given.status.success(), "{point}: nobody is told that it is taken");
+        }
+        company.service.kill();
+        company.service = Serving::start(&company.data, &company.root, 1);
+        let after = decided(&company) - before;
+        let rows = if sheet.ends_with("p000.csv") { 20 } else { 120 };
+        match after {
+            0 => none += 1,
+            _ if after == rows => whole += 1,
+            other => panic!("{point}: {other} of {rows} rows of a sheet are taken"),
+        }
+        let again = succeeds(&company.call(&["review", "import", &id, sheet]));
+        let [new, unchanged] = if after == 0 { [rows, 0] } else { [0, rows] };
+        // A sheet that was taken in an earlier round changes nothing.
+        let known = format!(": 0 new, 0 changed, {rows} unchanged");
+        assert!(
+            again.contains(&format!(": {new} new, 0 changed, {unchanged} unchanged"))
+                || again.contains(&known),
+            "{point}: {again}"
+        );
+        let trail = succeeds(&muster(&company.data, &["audit", "verify"]));
+        assert!(!trail.contains("broken"), "{trail}");
+    }
+    assert!(interrupted >= 4 && whole > 0 && none > 0, "{interrupted} {whole} {none}");
+}
+
+/// Items of p001 are given to p002, who was not their reviewer; what was frozen and what was decided stays.
+#[test]
+fn items_are_handed_over_with_who_and_why() {
+    let company = Company::new();
+    let review = company.create("Spring", &["--reviewers", "manager", "--fallback", "p001"]);
+    let id = text(&review, "id");
+    let before = company.items(id);
+    let of = |items: &[Value], name: &str| -> Vec<Value> {
+        items.iter().filter(|item| item["reviewer"] == name).cloned().collect()
+    };
+    let before_first = of(&before, "p001")[0]["item"].clone();
+    let first = before_first.to_string();
+    succeeds(&company.call(&["review", "decide", id, "--keep", &first]));
+    let sheets = company.filled(id, "csv", &BTreeMap::new());
+    let over = [
+        "review",
+        "hand-over",
+        id,
+        "--from",
+        "p001",
+        "--to",
+        "p003",
+        "--reason",
+        "on leave",
+        "--output",
+        "json",
+    ];
+    let shown = json(&company.call(&over));
+    let numbers: Vec<_> = shown["progress"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|of| (text(of, "reviewer").to_owned(), of["items"].as_u64().unwrap()))
+        .collect();
+    // 120 are p001's, of which one is decided; none of them is access of p003.
+    let expected = [("p000", 20), ("p001", 1), ("p002", 120), ("p003", 239), ("p004", 120)];
+    assert_eq!(numbers, expected.map(|(name, items)| (name.to_owned(), items)));
+    let after = company.items(id);
+    let digests = |items: &[Value]| items.iter().map(|item| item["digest"].clone()).collect::<Vec<_>>();
+    assert_eq!(digests(&after), digests(&before), "what was frozen stays");
+    let moved = after.iter().find(|item| text(item, "assigned").starts_with("handed over")).unwrap();
+    assert!(
+        text(moved, "assigned").contains("handed over by root at ")
+            && text(moved, "assigned").contains(": on leave; before that p001: "),
+        "{moved}"
+    );
+    let decided = after.iter().find(|item| item["item"] == before_first).unwrap();
+    assert_eq!((&decided["decision"], &decided["reviewer"]), (&"KEEP".into(), &"p001".into()));
+    // The sheet that p001 has at home is not p001's any more.
+    let p001 = sheets.iter().find(|path| path.ends_with("p001.csv")).unwrap();
+    fails(&company.call(&["review", "import", id, p001]), 1);
+    let events = json(&muster(&company.data, &["audit", "list", "--limit", "1000", "--output", "json"]));
+    let told = events.as_array().unwrap().iter().any(|event| {
+        event["operation"] == "review_changed"
+            && text(event, "details").ends_with(" of p001 handed over to p003: on leave")
+    });
+    assert!(told, "{events}");
+    // p003 is reviewed by p000, so p003 would get access of their own.
+    let own = ["review", "hand-over", id, "--from", "p000", "--to", "p003", "--reason", "why not"];
+    let refused = fails(&company.call(&own), 1);
+    assert!(refused.contains("nobody reviews their own"), "{refused}");
+    let nobody = ["review", "hand-over", id, "--to", "p999", "--reason", "x"];
+    assert!(fails(&company.call(&nobody), 1).contains("to is \"p999\""));
+    succeeds(&company.call(&["review", "close", id]));
+    let late = fails(&company.call(&over[..9]), 1);
+    assert!(late.contains("expected an open one"), "{late}");
 }
 
 /// Each way in which a sheet can be changed, in both forms. Nothing of such a sheet is taken.

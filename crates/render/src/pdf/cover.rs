@@ -204,15 +204,28 @@ fn data<W: Write>(flow: &mut Flow<'_, W>, cover: &Cover) -> Result<(), PdfError>
             (true, None) => "yes".to_owned(),
             (false, _) => "no".to_owned(),
         };
+        // A sum stands below the number of records that it belongs to.
+        let with_sum = |count: String, sum: Option<&str>| match sum {
+            Some(sum) => format!("{count}\n{sum}"),
+            None => count,
+        };
+        let sum = source.sum.as_ref();
+        let name = match sum {
+            Some(sum) => format!("{}\nbelow: sums of {}", source.name, sum.column),
+            None => source.name.clone(),
+        };
         rows.push(vec![
-            source.name.clone(),
+            name,
             source.kind.clone(),
             authoritative,
             minute(source.ended),
             complete,
-            source.reported_total.map(grouped).unwrap_or_default(),
-            grouped(source.read),
-            grouped(source.rejected),
+            with_sum(
+                source.reported_total.map(grouped).unwrap_or_default(),
+                sum.map(|sum| sum.stated.as_deref().unwrap_or("no sum")),
+            ),
+            with_sum(grouped(source.read), sum.map(|sum| sum.read.as_str())),
+            with_sum(grouped(source.rejected), sum.map(|sum| sum.refused.as_str())),
             grouped(source.loaded),
         ]);
     }

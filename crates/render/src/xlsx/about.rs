@@ -1,6 +1,7 @@
 //! The sheets around the rows: a summary to read first, the numbers of its charts, and what the report was made from.
 
 use muster_reports::cover::Cover;
+use muster_reports::snapshot::SourceRun;
 use rust_xlsxwriter::{
     Chart as Drawing, ChartFormat, ChartPoint, ChartSolidFill, ChartType, Color, DocProperties,
     ExcelDateTime, Format, FormatAlign, Worksheet, XlsxError,
@@ -190,12 +191,13 @@ impl About<'_> {
                 &source.name,
                 source.id.as_str(),
                 &format!(
-                    "{}, read {}, {complete}: {} read, {} refused, {} loaded",
+                    "{}, read {}, {complete}: {} read, {} refused, {} loaded{}",
                     source.kind,
                     minute(source.ended),
                     source.read,
                     source.rejected,
-                    source.loaded
+                    source.loaded,
+                    owners_totals(source)
                 ),
             ])?;
         }
@@ -403,4 +405,14 @@ fn fit(text: &str) -> String {
         fit.push('\u{2026}');
     }
     fit
+}
+
+/// What the owner of a source states, behind what was read.
+fn owners_totals(source: &SourceRun) -> String {
+    let total = source.reported_total.map(|total| format!("; total stated {total}")).unwrap_or_default();
+    let sum = source.sum.as_ref().map(|sum| {
+        let stated = sum.stated.as_deref().unwrap_or("nothing");
+        format!("; sum of {}: {stated} stated, {} read, {} refused", sum.column, sum.read, sum.refused)
+    });
+    total + &sum.unwrap_or_default()
 }

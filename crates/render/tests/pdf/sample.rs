@@ -337,6 +337,7 @@ pub fn cover(rows: u64) -> Cover {
         complete,
         remark: (!complete).then(|| "the server closed the connection after page 14".to_owned()),
         reported_total: complete.then_some(48_211),
+        sum: None,
         read: 48_211,
         rejected: 3,
         loaded: 48_208,

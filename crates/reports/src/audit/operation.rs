@@ -51,6 +51,8 @@ pub enum AuditOperation {
     ReviewChanged,
     /// Items of an access review were decided.
     ReviewDecided,
+    /// It was checked which policies for separation of duties a person would violate with more access.
+    ViolationsChecked,
 }
 
 /// How the published service's events name an act (EventDocument in
@@ -71,7 +73,7 @@ pub struct PublishedOperation {
 
 impl AuditOperation {
     /// All of them.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::Start,
         Self::ReadResult,
         Self::Download,
@@ -95,6 +97,7 @@ impl AuditOperation {
         Self::Restored,
         Self::ReviewChanged,
         Self::ReviewDecided,
+        Self::ViolationsChecked,
     ];
 
     /// The name that is kept and hashed; it never changes.
@@ -123,6 +126,7 @@ impl AuditOperation {
             Self::Restored => "restored",
             Self::ReviewChanged => "review_changed",
             Self::ReviewDecided => "review_decided",
+            Self::ViolationsChecked => "violations_checked",
         }
     }
 
@@ -221,6 +225,9 @@ impl AuditOperation {
                 "CERTIFICATION",
                 "PASSED",
             ),
+            Self::ViolationsChecked => {
+                ("SOD_VIOLATION_CHECK_PASSED", "Check SOD Violation Passed", "CHECK", "SOD_POLICY", "PASSED")
+            }
         };
         PublishedOperation { action, name, operation, kind, status }
     }

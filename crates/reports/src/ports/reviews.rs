@@ -5,18 +5,29 @@ use crate::caller::DataScope;
 use crate::error::Result;
 use crate::ids::{ReviewId, TenantId};
 use crate::made_file::MadeFile;
+use crate::notification::Notification;
 use crate::review::sheet::Sheet;
-use crate::review::{Closing, Decision, Population, Review, ReviewItem, ReviewPlan};
+use crate::review::{
+    Closing, Decision, HandOver, Population, Review, ReviewItem, ReviewPlan, ReviewerProgress, Told,
+    WantedItems,
+};
 use crate::snapshot::SnapshotManifest;
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use std::sync::Arc;
 
 /// Access reviews ([`crate::review`]). The snapshot of an open review does not expire.
 #[async_trait]
 pub trait ReviewStore: Send + Sync {
-    /// Keeps a review and its items, and records the event, in one transaction. `Invalid` when the tenant has too many;
-    /// `NotFound` when its snapshot has expired.
-    async fn add_review(&self, review: &Review, items: &[ReviewItem], event: &AuditEvent) -> Result<()>;
+    /// Keeps a review, its items and what its reviewers are told, and records the event, in one transaction. `Invalid` when
+    /// the tenant has too many; `NotFound` when its snapshot has expired.
+    async fn add_review(
+        &self,
+        review: &Review,
+        items: &[ReviewItem],
+        told: &[Notification],
+        event: &AuditEvent,
+    ) -> Result<()>;
 
     /// A review.
     async fn review(&self, tenant: &TenantId, id: &ReviewId) -> Result<Option<Review>>;
@@ -26,6 +37,41 @@ pub trait ReviewStore: Send + Sync {
 
     /// The items of a review by number, each with its newest decision; nothing for an unknown review.
     async fn review_items(&self, tenant: &TenantId, id: &ReviewId) -> Result<Vec<ReviewItem>>;
+
+    /// The items of a review that are asked for, by number, each with its newest decision. Only these are read.
+    async fn review_page(
+        &self,
+        tenant: &TenantId,
+        id: &ReviewId,
+        wanted: &WantedItems,
+    ) -> Result<Vec<ReviewItem>>;
+
+    /// How far the items are that are asked for, by reviewer: those without a reviewer last. Limit and `after` do not count.
+    async fn review_progress(
+        &self,
+        tenant: &TenantId,
+        id: &ReviewId,
+        wanted: &WantedItems,
+    ) -> Result<Vec<ReviewerProgress>>;
+
+    /// Hands items of an open review of the event's tenant over, keeps `addresses` of the review beside its others and what
+    /// the new reviewer is told, and records the event, in one transaction. Returns whether the review is there and open;
+    /// otherwise nothing is changed.
+    async fn hand_over(
+        &self,
+        id: &ReviewId,
+        items: &[u32],
+        over: &HandOver,
+        told: Option<&Told>,
+        news: &[Notification],
+        event: &AuditEvent,
+    ) -> Result<bool>;
+
+    /// Open reviews of all tenants whose reviewers are to be reminded by now, at most `limit`.
+    async fn reviews_to_remind(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<(TenantId, Review)>>;
+
+    /// Keeps what the reviewers of a review are told, once: returns whether they had not been reminded.
+    async fn remind(&self, tenant: &TenantId, id: &ReviewId, news: &[Notification]) -> Result<bool>;
 
     /// Every decision of a review, the first first.
     async fn review_decisions(&self, tenant: &TenantId, id: &ReviewId) -> Result<Vec<Decision>>;

@@ -51,8 +51,15 @@ pub fn assign(plan: &ReviewPlan, review: &ReviewId, population: Population) -> R
     access.sort_by(|a, b| order(a).cmp(&order(b)));
     let items = (1..).zip(access).map(|(number, frozen)| {
         let (reviewer, assigned) = people.reviewer(plan, &owners, &frozen);
-        let mut item =
-            ReviewItem { number, frozen, reviewer, assigned, digest: String::new(), decision: None };
+        let mut item = ReviewItem {
+            number,
+            frozen,
+            reviewer,
+            assigned,
+            digest: String::new(),
+            handed_over: None,
+            decision: None,
+        };
         item.digest = item.computed_digest(review);
         item
     });

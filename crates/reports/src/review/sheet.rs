@@ -53,7 +53,7 @@ pub fn cells(review: &Review, item: &ReviewItem) -> [String; COLUMNS.len()] {
     let decision = item.decision.as_ref();
     [
         item.number.to_string(),
-        item.reviewer.as_ref().map(|reviewer| reviewer.name.clone()).unwrap_or_default(),
+        item.reviewer_now().map(|reviewer| reviewer.name.clone()).unwrap_or_default(),
         text(&frozen.identity_name),
         text(&frozen.identity_display_name),
         text(&frozen.identity_status),
@@ -144,7 +144,7 @@ pub fn reconcile(
     };
     let missing: BTreeSet<u32> = items
         .iter()
-        .filter(|item| item.reviewer.as_ref().is_some_and(|own| own.name == reviewer))
+        .filter(|item| item.reviewer_now().is_some_and(|own| own.name == reviewer))
         .map(|item| item.number)
         .filter(|number| !checked.seen.contains_key(number))
         .collect();
@@ -208,7 +208,7 @@ impl Checking<'_> {
         let Some(item) = item else {
             return Err(format!("item is {}: expected the number of an item of the review", shown(number)));
         };
-        let Some(reviewer) = &item.reviewer else {
+        let Some(reviewer) = item.reviewer_now() else {
             return Err(format!(
                 "item {} has no reviewer: an administrator decides it in the service",
                 item.number

@@ -45,6 +45,9 @@ fn plan(reviewers: ReviewerRule) -> ReviewPlan {
         privileged: false,
         due_days: 14,
         comment_required: false,
+        ends: None,
+        remind_days: 0,
+        tell: false,
     }
 }
 
@@ -159,6 +162,7 @@ fn review() -> (Review, Vec<ReviewItem>) {
         items: 7,
         unassigned: 3,
         digest: digest_of(&items),
+        told: None,
         closing: None,
     };
     (review, items)

@@ -5,7 +5,7 @@
 
 use super::{LISTED_MAX, Reports};
 use crate::audit::{AuditEvent, AuditOperation};
-use crate::caller::{Caller, Operation};
+use crate::caller::{Caller, DataScope, Operation};
 use crate::error::{Error, Result, shown};
 use crate::ids::{ReviewId, TaskId};
 use crate::made::MadeFile;
@@ -14,11 +14,14 @@ use crate::ports::{ReviewPopulations, ReviewSheets, ReviewStore, SheetForm};
 use crate::retention::AsOf;
 use crate::review::sheet::{REFUSED_MAX, RefusedRow, SheetDecision, reconcile};
 use crate::review::{
-    Choice, Closing, Decision, Review, ReviewItem, ReviewPlan, ReviewerProgress, SheetOrigin, assign,
-    check_frozen, digest_of, progress, ranges, total,
+    COMMENT_MAX, Choice, Closing, Decision, HandOver, Review, ReviewItem, ReviewNews, ReviewPlan, Reviewer,
+    ReviewerProgress, SheetOrigin, Told, WantedItems, assign, check_each, check_frozen, digest_of, progress,
+    ranges, total,
 };
+use crate::search::{DocumentPage, DocumentSearch, FoundDocument, ShownFields};
+use crate::search_filter::quoted;
 use crate::snapshot::SnapshotManifest;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// The use cases of reviews.
@@ -55,6 +58,19 @@ pub struct WantedDecision {
     pub choice: Choice,
     /// Why.
     pub comment: Option<String>,
+}
+
+/// Items that get another reviewer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WantedHandOver {
+    /// Their numbers; without them, all that are not decided.
+    pub items: Option<Vec<u32>>,
+    /// Only those of the reviewer with this name.
+    pub from: Option<String>,
+    /// Name of the new reviewer.
+    pub to: String,
+    /// Why.
+    pub reason: String,
 }
 
 /// What became of decisions.
@@ -108,21 +124,30 @@ impl Reviews {
                 shown(hidden)
             )));
         }
+        let now = self.reports.clock.now();
+        if let Some(past) = plan.ends.filter(|ends| *ends <= now) {
+            return Err(Error::invalid(format!("ends is {}: expected a time to come", past.to_rfc3339())));
+        }
         let id = ReviewId::new(self.reports.ids.fresh());
         let population = self.populations.population(&snapshot, &scope, &plan).await?;
         let items = assign::assign(&plan, &id, population)?;
         let count = |items: usize| u32::try_from(items).unwrap_or(u32::MAX);
+        let told = match plan.tell {
+            true => Some(self.told(caller, &items).await?),
+            false => None,
+        };
         let review = Review {
             id,
             plan,
             snapshot: snapshot.id.clone(),
             frozen_at: snapshot.created,
             scope,
-            created: self.reports.clock.now(),
+            created: now,
             created_by: caller.launcher().to_owned(),
             items: count(items.len()),
             unassigned: count(items.iter().filter(|item| item.reviewer.is_none()).count()),
             digest: digest_of(&items),
+            told,
             closing: None,
         };
         let details = format!(
@@ -130,8 +155,19 @@ impl Reviews {
             review.id, review.snapshot, review.items, review.unassigned, review.digest
         );
         let event = self.event(caller, AuditOperation::ReviewChanged, &review, details);
-        self.store.add_review(&review, &items, &event).await?;
-        Ok(seen(caller, review, &items))
+        let reviewers = progress(&items);
+        let news = review.notifications(&caller.tenant, ReviewNews::Opened, &reviewers, now);
+        self.store.add_review(&review, &items, &news, &event).await?;
+        Ok(seen(caller, review, reviewers))
+    }
+
+    /// Where reviewers of these items are told by mail.
+    async fn told(&self, caller: &Caller, items: &[ReviewItem]) -> Result<Told> {
+        let ids: BTreeSet<&String> =
+            items.iter().filter_map(|item| item.reviewer_now()).map(|reviewer| &reviewer.id).collect();
+        let ids: Vec<String> = ids.into_iter().cloned().collect();
+        let addresses = self.reports.known_addresses(caller, &ids).await?;
+        Ok(Told { client: caller.client.clone(), addresses })
     }
 
     /// The last [`LISTED_MAX`] reviews, those of which the caller sees anything, the last created first. One that was closed and
@@ -150,10 +186,10 @@ impl Reviews {
                 found.push(SeenReview { managed, reviewers: Vec::new(), total, review });
                 continue;
             }
-            let mut items = self.store.review_items(&caller.tenant, &review.id).await?;
-            items.retain(|item| review.shows(caller, item));
-            if managed || !items.is_empty() {
-                found.push(seen(caller, review, &items));
+            let Some(wanted) = visible(caller, &review) else { continue };
+            let reviewers = self.store.review_progress(&caller.tenant, &review.id, &wanted).await?;
+            if managed || !reviewers.is_empty() {
+                found.push(seen(caller, review, reviewers));
             }
         }
         Ok(found)
@@ -165,17 +201,162 @@ impl Reviews {
     /// `Forbidden`; `NotFound`.
     pub async fn show(&self, caller: &Caller, id: &ReviewId) -> Result<SeenReview> {
         self.reports.authorise(caller, Operation::ReadReviews)?;
-        let (review, items) = self.find(caller, id).await?;
-        Ok(seen(caller, review, &items))
+        let (review, wanted) = self.find(caller, id).await?;
+        let reviewers = self.store.review_progress(&caller.tenant, id, &wanted).await?;
+        Ok(seen(caller, review, reviewers))
     }
 
-    /// The items of a review that the caller sees, by number.
+    /// The items of a review that the caller sees and that are asked for, by number. Only these are read, and each is
+    /// compared with its digest; all of them together are when the review is closed, exported, and reported.
     ///
     /// # Errors
     /// `Forbidden`; `NotFound`; `Broken` if an item is not as it was frozen.
-    pub async fn items(&self, caller: &Caller, id: &ReviewId) -> Result<(Review, Vec<ReviewItem>)> {
+    pub async fn items(&self, caller: &Caller, id: &ReviewId, asked: WantedItems) -> Result<Vec<ReviewItem>> {
         self.reports.authorise(caller, Operation::ReadReviews)?;
-        self.find(caller, id).await
+        let (review, visible) = self.find(caller, id).await?;
+        let WantedItems { reviewed_by, sources, .. } = visible;
+        let items = self
+            .store
+            .review_page(&caller.tenant, id, &WantedItems { reviewed_by, sources, ..asked })
+            .await?;
+        check_each(&review, &items)?;
+        Ok(items)
+    }
+
+    /// Hands items over to another reviewer. Decisions that they have stay. Who has an address is told, if reviewers are.
+    ///
+    /// # Errors
+    /// `Forbidden`; `NotFound`; `Invalid` for a reason or a reviewer that are none, for access of the reviewer's own, for an
+    /// item that is not there, and for a closed review.
+    pub async fn hand_over(
+        &self,
+        caller: &Caller,
+        id: &ReviewId,
+        wanted: &WantedHandOver,
+    ) -> Result<SeenReview> {
+        self.reports.authorise(caller, Operation::ManageReviews)?;
+        let (review, visible) = self.find(caller, id).await?;
+        if !review.is_managed_by(caller) {
+            return Err(absent(id));
+        }
+        check_open(&review)?;
+        let reason = wanted.reason.trim();
+        if reason.is_empty() || reason.chars().count() > COMMENT_MAX {
+            return Err(Error::invalid(format!(
+                "reason is blank or has more than {COMMENT_MAX} characters: expected why the items are handed over"
+            )));
+        }
+        let of = WantedItems {
+            numbers: wanted.items.clone(),
+            reviewer: wanted.from.clone(),
+            undecided: wanted.items.is_none(),
+            ..visible
+        };
+        let items = self.store.review_page(&caller.tenant, id, &of).await?;
+        check_each(&review, &items)?;
+        let found: BTreeSet<u32> = items.iter().map(|item| item.number).collect();
+        if let Some(missing) = wanted.items.iter().flatten().find(|number| !found.contains(number)) {
+            return Err(Error::invalid(format!(
+                "item {missing}: expected the number of an item of the review, and of the reviewer that `from` names"
+            )));
+        }
+        if items.is_empty() {
+            return Err(Error::invalid("no item is to be handed over: expected some that are not decided"));
+        }
+        let to = self.person(caller, &wanted.to).await?;
+        if let Some(own) = items.iter().find(|item| item.is_of(&to.id, &to.name)) {
+            return Err(Error::invalid(format!(
+                "item {} is access of {} and nobody reviews their own: expected another reviewer",
+                own.number,
+                shown(&to.name)
+            )));
+        }
+        let now = self.reports.clock.now();
+        let over =
+            HandOver { to: to.clone(), by: caller.launcher().to_owned(), at: now, reason: reason.to_owned() };
+        let told = match &review.told {
+            None => None,
+            Some(told) => {
+                let new = self.reports.known_addresses(caller, std::slice::from_ref(&to.id)).await?;
+                let addresses = told.addresses.clone().into_iter().chain(new).collect();
+                Some(Told { addresses, ..told.clone() })
+            }
+        };
+        let from: BTreeSet<&str> =
+            items.iter().map(|item| item.reviewer_now().map_or("nobody", |one| one.name.as_str())).collect();
+        let numbers: Vec<u32> = found.into_iter().collect();
+        let details = format!(
+            "access review {}, items {} of {} handed over to {}: {reason}",
+            review.id,
+            ranges(numbers.iter().copied()),
+            from.into_iter().take(20).collect::<Vec<_>>().join(", "),
+            to.name
+        );
+        let event = self.event(caller, AuditOperation::ReviewChanged, &review, details);
+        let review = Review { told, ..review };
+        let theirs: Vec<ReviewItem> =
+            items.into_iter().map(|item| ReviewItem { handed_over: Some(over.clone()), ..item }).collect();
+        let news = review.notifications(&caller.tenant, ReviewNews::HandedOver, &progress(&theirs), now);
+        if !self.store.hand_over(id, &numbers, &over, review.told.as_ref(), &news, &event).await? {
+            return Err(Error::invalid("the review is closed: expected an open one"));
+        }
+        let all = WantedItems::default();
+        let reviewers = self.store.review_progress(&caller.tenant, id, &all).await?;
+        Ok(seen(caller, review, reviewers))
+    }
+
+    /// The identity with this name in the newest snapshot, as a reviewer.
+    async fn person(&self, caller: &Caller, name: &str) -> Result<Reviewer> {
+        let nobody = || {
+            Error::invalid(format!(
+                "to is {}: expected the name of an active identity that the caller may see",
+                shown(name)
+            ))
+        };
+        let scope = caller.scope_with_rows()?;
+        let search = DocumentSearch {
+            query: format!("name:{}", quoted(name)),
+            indices: vec!["identities".into()],
+            ..DocumentSearch::default()
+        };
+        self.reports.queries.check(&search.query).await?;
+        let includes = ["id", "name", "displayName", "inactive"].map(str::to_owned).to_vec();
+        let fields = ShownFields { includes, ..ShownFields::default() };
+        // Words of the name may be those of other names, too.
+        let page = DocumentPage { limit: 100, fields, ..DocumentPage::default() };
+        let found = self.reports.documents.page(caller, &scope, &search, &page).await?.documents;
+        let text = |document: &FoundDocument, field: &str| {
+            document.fields.get(field).and_then(|value| value.as_str()).map(str::to_owned)
+        };
+        let is_it = |document: &&FoundDocument| {
+            text(document, "name").as_deref() == Some(name)
+                && document.fields.get("inactive").is_none_or(|inactive| inactive != true)
+        };
+        let document = found.iter().find(is_it).ok_or_else(nobody)?;
+        Ok(Reviewer {
+            name: name.to_owned(),
+            id: text(document, "id").ok_or_else(nobody)?,
+            display_name: text(document, "displayName"),
+        })
+    }
+
+    /// Tells reviewers of what they have not decided, where the time has come. Returns how many were told.
+    ///
+    /// # Errors
+    /// `Unavailable` when another attempt may succeed.
+    pub async fn remind(&self) -> Result<usize> {
+        /// Reviews of one call.
+        const REVIEWS: u32 = 20;
+        let now = self.reports.clock.now();
+        let mut told = 0;
+        for (tenant, review) in self.store.reviews_to_remind(now, REVIEWS).await? {
+            let reviewers = self.store.review_progress(&tenant, &review.id, &WantedItems::default()).await?;
+            let news = review.notifications(&tenant, ReviewNews::Ends, &reviewers, now);
+            if self.store.remind(&tenant, &review.id, &news).await? {
+                told += news.len();
+            }
+        }
+        Ok(told)
     }
 
     /// Records decisions of the caller, all of them or none. An administrator may decide for a reviewer; the decision is
@@ -186,7 +367,10 @@ impl Reviews {
     /// twice, a comment, and a closed review.
     pub async fn decide(&self, caller: &Caller, id: &ReviewId, wanted: &[WantedDecision]) -> Result<Decided> {
         self.reports.authorise(caller, Operation::DecideReviews)?;
-        let (review, items) = self.find(caller, id).await?;
+        let (review, visible) = self.find(caller, id).await?;
+        let numbers = Some(wanted.iter().map(|wanted| wanted.item).collect());
+        let items = self.store.review_page(&caller.tenant, id, &WantedItems { numbers, ..visible }).await?;
+        check_each(&review, &items)?;
         let by_number: BTreeMap<u32, &ReviewItem> = items.iter().map(|item| (item.number, item)).collect();
         let mut named = BTreeMap::new();
         for WantedDecision { item, choice, comment } in wanted {
@@ -229,7 +413,7 @@ impl Reviews {
     ) -> Result<(Review, MadeFile)> {
         let (review, mut items) = self.managed(caller, id).await?;
         if let Some(name) = reviewer {
-            items.retain(|item| item.reviewer.as_ref().is_some_and(|own| own.name == name));
+            items.retain(|item| item.reviewer_now().is_some_and(|own| own.name == name));
             if items.is_empty() {
                 return Err(Error::invalid(format!(
                     "reviewer is {}: expected the name of a reviewer of the review",
@@ -291,7 +475,8 @@ impl Reviews {
     pub async fn close(&self, caller: &Caller, id: &ReviewId) -> Result<SeenReview> {
         let (mut review, items) = self.managed(caller, id).await?;
         check_open(&review)?;
-        let all = total(&items);
+        let reviewers = progress(&items);
+        let all = total(&reviewers);
         let last =
             items.iter().filter_map(|item| item.decision.as_ref()).map(|decision| decision.sequence).max();
         let closing = Closing {
@@ -313,7 +498,7 @@ impl Reviews {
             ));
         }
         review.closing = Some(closing);
-        Ok(seen(caller, review, &items))
+        Ok(seen(caller, review, reviewers))
     }
 
     /// Keeps the decisions that differ from what the items have.
@@ -359,32 +544,30 @@ impl Reviews {
         }
     }
 
-    /// A review that the caller sees, with the items that the caller sees.
-    async fn find(&self, caller: &Caller, id: &ReviewId) -> Result<(Review, Vec<ReviewItem>)> {
+    /// A review that the caller sees, and which of its items.
+    async fn find(&self, caller: &Caller, id: &ReviewId) -> Result<(Review, WantedItems)> {
         let found = self.store.review(&caller.tenant, id).await?;
         let review = found.ok_or_else(|| absent(id))?;
-        let items = self.seen_items(caller, &review).await?;
-        match review.is_managed_by(caller) || !items.is_empty() {
-            true => Ok((review, items)),
-            false => Err(absent(id)),
+        let wanted = visible(caller, &review).ok_or_else(|| absent(id))?;
+        if !review.is_managed_by(caller) {
+            let one = WantedItems { limit: Some(1), ..wanted.clone() };
+            if self.store.review_page(&caller.tenant, id, &one).await?.is_empty() {
+                return Err(absent(id));
+            }
         }
+        Ok((review, wanted))
     }
 
-    async fn seen_items(&self, caller: &Caller, review: &Review) -> Result<Vec<ReviewItem>> {
-        let mut items = self.store.review_items(&caller.tenant, &review.id).await?;
-        check_frozen(review, &items)?;
-        items.retain(|item| review.shows(caller, item));
-        Ok(items)
-    }
-
-    /// A review that the caller manages.
+    /// A review that the caller manages, with all of its items, as they were frozen.
     async fn managed(&self, caller: &Caller, id: &ReviewId) -> Result<(Review, Vec<ReviewItem>)> {
         self.reports.authorise(caller, Operation::ManageReviews)?;
-        let (review, items) = self.find(caller, id).await?;
-        match review.is_managed_by(caller) {
-            true => Ok((review, items)),
-            false => Err(absent(id)),
+        let (review, _) = self.find(caller, id).await?;
+        if !review.is_managed_by(caller) {
+            return Err(absent(id));
         }
+        let items = self.store.review_items(&caller.tenant, id).await?;
+        check_frozen(&review, &items)?;
+        Ok((review, items))
     }
 
     fn event(
@@ -418,13 +601,22 @@ fn with_source_ids(mut plan: ReviewPlan, snapshot: &SnapshotManifest) -> Result<
     Ok(plan)
 }
 
-fn seen(caller: &Caller, review: Review, items: &[ReviewItem]) -> SeenReview {
-    SeenReview {
-        managed: review.is_managed_by(caller),
-        review,
-        reviewers: progress(items),
-        total: total(items),
+fn seen(caller: &Caller, review: Review, reviewers: Vec<ReviewerProgress>) -> SeenReview {
+    SeenReview { managed: review.is_managed_by(caller), review, total: total(&reviewers), reviewers }
+}
+
+/// Which items of a review the caller sees; `None` for none. As [`Review::shows`].
+fn visible(caller: &Caller, review: &Review) -> Option<WantedItems> {
+    if review.is_managed_by(caller) {
+        return Some(WantedItems::default());
     }
+    let user = caller.user.as_ref()?;
+    let sources = match caller.scope() {
+        DataScope::Everything => None,
+        DataScope::Sources(sources) => Some(sources.iter().map(ToString::to_string).collect()),
+    };
+    let reviewed_by = Some((user.id.clone(), user.name.clone()));
+    Some(WantedItems { reviewed_by, sources, ..WantedItems::default() })
 }
 
 fn check_open(review: &Review) -> Result<()> {

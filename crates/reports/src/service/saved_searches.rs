@@ -11,11 +11,8 @@ use crate::error::{Error, Result, shown};
 use crate::ids::{ReportId, SavedSearchId, ScheduleId, TaskId};
 use crate::kind::ReportKind;
 use crate::message::{Message, Severity};
-use crate::notify::{Notify, Recipient};
 use crate::ports::SavedSearchStore;
 use crate::saved_search::{SavedSearch, SavedSearchContent, SavedSearchPage, SavedSearchQuery};
-use crate::search::{DocumentPage, DocumentSearch, ShownFields};
-use crate::search_filter::quoted;
 use std::sync::Arc;
 
 /// The use cases of saved searches.
@@ -159,67 +156,11 @@ impl SavedSearches {
                 shown(&search.owner)
             )));
         }
-        let notify = self.notify(caller, &recipients, true, false).await?;
+        let notify = self.reports.recipients(caller, &recipients, true, false).await?;
         let note = Message { severity: Severity::Info, key: "saved_search".into(), text: search.note() };
         let how = Start { note: Some(note), notify: &notify, ..Start::of(Operation::ExecuteSavedSearch) };
         let arguments = search.content.export()?;
         self.reports.start(caller, &search_export(), &arguments, how).await.map(drop)
-    }
-
-    /// Who is told how an execution ended: the e-mail addresses of identities, in their order, as the newest snapshot has
-    /// them.
-    pub(super) async fn notify(
-        &self,
-        caller: &Caller,
-        identities: &[String],
-        empty_results: bool,
-        query_details: bool,
-    ) -> Result<Vec<Notify>> {
-        let addresses = self.addresses(caller, identities).await?;
-        let entry = |(id, address): (&String, String)| {
-            let wrong =
-                |what: &str| Error::invalid(format!("recipient {} cannot be told: {what}", shown(id)));
-            let to = Recipient::email(&address).map_err(|error| wrong(&error.message))?;
-            let entry = Notify { empty_results, query_details, ..Notify::of(to) };
-            match self.reports.limits.notify.fault(&entry) {
-                None => Ok(entry),
-                Some(fault) => Err(wrong(&fault)),
-            }
-        };
-        let notify: Vec<_> = identities.iter().zip(addresses).map(entry).collect::<Result<_>>()?;
-        self.reports.check_notify(caller, &notify)?;
-        Ok(notify)
-    }
-
-    /// The e-mail addresses of identities, in their order, as the newest snapshot has them.
-    async fn addresses(&self, caller: &Caller, identities: &[String]) -> Result<Vec<String>> {
-        let scope = caller.scope_with_rows()?;
-        let ids: Vec<_> = identities.iter().map(|id| quoted(id)).collect();
-        let search = DocumentSearch {
-            query: format!("id:({})", ids.join(" OR ")),
-            indices: vec!["identities".into()],
-            ..DocumentSearch::default()
-        };
-        self.reports.queries.check(&search.query).await?;
-        let fields = ShownFields { includes: vec!["id".into(), "email".into()], ..ShownFields::default() };
-        let limit = u32::try_from(identities.len()).unwrap_or(u32::MAX);
-        let page = DocumentPage { limit, fields, ..DocumentPage::default() };
-        let found = self.reports.documents.page(caller, &scope, &search, &page).await?.documents;
-        let address = |id: &String| {
-            let document =
-                found.iter().find(|document| document.fields.get("id").is_some_and(|own| own == id));
-            let document = document.ok_or_else(|| {
-                Error::invalid(format!(
-                    "recipient {}: expected the id of an identity that the caller may see",
-                    shown(id)
-                ))
-            })?;
-            let email = document.fields.get("email").and_then(|email| email.as_str());
-            email.filter(|email| !email.trim().is_empty()).map(str::to_owned).ok_or_else(|| {
-                Error::invalid(format!("recipient {} has no e-mail address: expected one", shown(id)))
-            })
-        };
-        identities.iter().map(address).collect()
     }
 
     /// A saved search that the caller may see.

@@ -234,7 +234,7 @@ impl SavedSearches {
             return Err(Error::invalid(format!("schedule: {form} has no time to come")));
         }
         let (empty, details) = (content.email_empty_results, content.display_query_details);
-        let notify = self.notify(caller, &recipients, empty, details).await?;
+        let notify = self.reports.recipients(caller, &recipients, empty, details).await?;
         let search = ScheduledSearch {
             saved_search,
             name,

@@ -3,7 +3,7 @@
 //! A report of violations is the report SOD_VIOLATIONS. Its start puts the kept policies, with their exceptions, into the
 //! arguments, so a result does not depend on a policy that has changed since.
 
-use super::{Download, Reports, Start};
+use super::{Download, Reports, Schedules, Start};
 use crate::arguments::{ArgumentKind, RawArguments, RawValue};
 use crate::audit::{AuditEvent, AuditOperation};
 use crate::caller::{Caller, DataScope, Operation};
@@ -12,15 +12,13 @@ use crate::ids::{ReportId, SodPolicyId, TaskId, TenantId};
 use crate::kind::FileFormat;
 use crate::message::{Message, Severity};
 use crate::nearest::hint;
-use crate::sod::{EXCEPTIONS_MAX, searches};
+use crate::sod::{EXCEPTIONS_MAX, SOD_VIOLATIONS, searches};
 use crate::sod_policy::{PolicyException, SodPolicy, SodPolicyContent, SodPolicyQuery, check_exceptions};
 use crate::task::Task;
 use serde_json::Value;
 use std::borrow::Cow;
 use std::sync::Arc;
 
-/// The report of violations.
-const SOD_VIOLATIONS: &str = "SOD_VIOLATIONS";
 /// How a report of several policies is called, as published.
 const SEVERAL: &str = "Multi Query Report";
 
@@ -28,6 +26,8 @@ const SEVERAL: &str = "Multi Query Report";
 pub struct SodPolicies {
     /// Reports, which have the policies too.
     pub reports: Arc<Reports>,
+    /// Schedules, of which some report the violations of a policy.
+    pub schedules: Arc<Schedules>,
 }
 
 /// A report of violations, as published clients see it.
@@ -125,13 +125,15 @@ impl SodPolicies {
         self.keep(caller, policy, &done).await
     }
 
-    /// Removes a policy with its exceptions. Results that name it stay as they are.
+    /// Removes a policy with its exceptions and its schedule. Results that name it stay as they are.
     ///
     /// # Errors
     /// `Forbidden`; `NotFound`.
     pub async fn remove(&self, caller: &Caller, id: &SodPolicyId) -> Result<()> {
         self.may_manage(caller)?;
         let policy = self.find(caller, id).await?;
+        // First, so that no schedule is left without its policy.
+        self.unschedule(caller, id).await?;
         let event = self.event(caller, &policy, "policy for separation of duties removed");
         match self.reports.policies.remove_sod_policy(id, &event).await? {
             true => Ok(()),
@@ -248,7 +250,7 @@ impl SodPolicies {
     }
 
     /// The identity of a caller who may change policies. Reports of all callers depend on them.
-    fn may_manage(&self, caller: &Caller) -> Result<String> {
+    pub(super) fn may_manage(&self, caller: &Caller) -> Result<String> {
         self.reports.authorise(caller, Operation::ManageSodPolicies)?;
         if caller.scope() != DataScope::Everything {
             return Err(Error::forbidden(
@@ -271,11 +273,11 @@ impl SodPolicies {
         Ok(content)
     }
 
-    async fn find(&self, caller: &Caller, id: &SodPolicyId) -> Result<SodPolicy> {
+    pub(super) async fn find(&self, caller: &Caller, id: &SodPolicyId) -> Result<SodPolicy> {
         self.reports.policies.sod_policy(&caller.tenant, id).await?.ok_or_else(|| absent(id))
     }
 
-    fn event(&self, caller: &Caller, policy: &SodPolicy, details: &str) -> AuditEvent {
+    pub(super) fn event(&self, caller: &Caller, policy: &SodPolicy, details: &str) -> AuditEvent {
         let details = format!("{details}: {}", policy.id);
         let operation = AuditOperation::ConfigurationChanged;
         self.reports.event(caller, operation, &TaskId::new(""), &policy.content.name, details)

@@ -16,54 +16,9 @@ use muster_reports::service::{EventSpan, Limits};
 use muster_reports::{Caller, Catalogue, Reports};
 use muster_sources::SourceDefinition;
 use muster_testkit::build::{tenant, user};
-use muster_testkit::{CountingIds, MemoryStore, TestClock, acts};
+use muster_testkit::{CountingIds, MemoryStore, TestClock, acts, definitions};
 use std::collections::BTreeSet;
 use tempfile::TempDir;
-
-const HR: &str = r#"
-id = "000000000000000000000000000000a1"
-name = "HR"
-kind = "delimited"
-delete_threshold_percent = 100
-[delimited]
-path = "hr.csv"
-native_identity = "id"
-[profile]
-name = "Employees"
-priority = 10
-[[profile.attributes]]
-name = "uid"
-from = "id"
-[[profile.attributes]]
-name = "displayName"
-from = "shown"
-[[profile.attributes]]
-name = "lastname"
-from = "shown"
-[[profile.attributes]]
-name = "email"
-from = "id"
-[[profile.attributes]]
-name = "department"
-from = "dept"
-"#;
-
-const AD: &str = r#"
-id = "000000000000000000000000000000a2"
-name = "AD"
-kind = "delimited"
-delete_threshold_percent = 100
-[delimited]
-path = "ad.csv"
-native_identity = "dn"
-multi_valued = ["groups"]
-entitlements = ["groups"]
-[delimited.disabled]
-column = "off"
-[[correlation]]
-identity_attribute = "uid"
-account_attribute = "emp"
-"#;
 
 /// The files of each day, the first one 3 March 2026 at 9 o'clock.
 const DAYS: [[&str; 2]; 6] = [
@@ -140,10 +95,20 @@ impl Organisation {
                 base_dir: self.dir.path().to_owned(),
             }
         };
+        let attributes = [
+            ("uid", "id"),
+            ("displayName", "shown"),
+            ("lastname", "shown"),
+            ("email", "id"),
+            ("department", "dept"),
+        ];
+        let with_id = |id: &str, text: String| format!("id = {id:?}\n{text}");
+        let people = with_id(HR_ID, definitions::people(&attributes));
+        let accounts = with_id(AD_ID, definitions::accounts("AD", "ad.csv", ';'));
         let request = RefreshRequest {
             sources: vec![
-                source(HR, "hr.csv", format!("id,shown,dept\n{hr}")),
-                source(AD, "ad.csv", format!("dn,emp,off,groups\n{ad}")),
+                source(&people, "hr.csv", format!("id,shown,dept\n{hr}")),
+                source(&accounts, "ad.csv", format!("dn,emp,off,groups\n{ad}")),
             ],
             links: Vec::new(),
             previous: self.store.newest(&tenant()).await.unwrap(),

@@ -351,6 +351,7 @@ fn check_listed(definition: &SourceDefinition) -> Result<(), Fault> {
 fn check_names(definition: &SourceDefinition) -> Result<(), Fault> {
     let mut named = definition.reader.named();
     named.extend(definition.account_attributes());
+    named.extend(definition.summed());
     for (index, name) in definition.optional.iter().enumerate() {
         if !named.iter().any(|(_, wanted)| wanted == name) {
             let names: Vec<String> = named.iter().map(|(_, name)| (*name).to_owned()).collect();
@@ -363,10 +364,11 @@ fn check_names(definition: &SourceDefinition) -> Result<(), Fault> {
         not_blank(&format!("never_kept[{index}]"), name)?;
     }
     let withheld = definition.named_columns();
-    // A flag may be told by such a column: only true or false is kept of it.
-    let is_flag =
-        |key: &str| ["disabled", "locked", "system", "privileged"].iter().any(|flag| key.ends_with(flag));
-    match named.into_iter().find(|(key, name)| withheld.withholds(name) && !is_flag(key)) {
+    // A flag or a sum may be told by such a column: nothing else is kept of it.
+    let is_told = |key: &str| {
+        ["disabled", "locked", "system", "privileged", "total.sum_of"].iter().any(|told| key.ends_with(told))
+    };
+    match named.into_iter().find(|(key, name)| withheld.withholds(name) && !is_told(key)) {
         Some((key, name)) if is_password(name) => {
             Err((key, format!("attribute {name:?} is never kept: its name says that it holds passwords")))
         }

@@ -97,6 +97,7 @@ fn a_domain_controller_is_read() {
         account_attribute: "dn".to_owned(),
         value: "sAMAccountName".to_owned(),
         attribute: "groups".to_owned(),
+        nested: false,
     });
     let (sid, guid) = (samba.stored("anna", "objectSid"), samba.stored("anna", "objectGUID"));
     let expected = format!("0 {sid} {sid}/-/{guid} {{sAMAccountName=anna, groups=Readers}} Readers");

@@ -161,6 +161,53 @@ fn listed_attributes_in_their_order_and_a_uuid_that_is_operational() {
     assert_eq!(outcome.summary.warnings, warnings);
 }
 
+/// anna is in readers, readers is in staff and in guests, both are in everybody, and everybody is in readers again.
+#[test]
+fn groups_of_groups_are_found_with_their_paths() {
+    let group = |name: &str, members: &[&str]| {
+        let members: String =
+            members.iter().map(|member| format!("member: cn={member},dc=example,dc=org\n")).collect();
+        format!("\ndn: cn={name},dc=example,dc=org\nobjectClass: groupOfNames\ncn: {name}\n{members}")
+    };
+    let people = PEOPLE.replace("cn: readers\n", "cn: readers\nmember: cn=everybody,dc=example,dc=org\n");
+    let groups = [
+        group("staff", &["readers"]),
+        group("guests", &["readers", "admin"]),
+        group("everybody", &["staff", "guests"]),
+    ];
+    let entries = people + &groups.concat();
+    let Some(slapd) = Slapd::start("dc=example,dc=org", &entries, "") else { return };
+    let read = |nested: bool, attributes: Option<&str>| {
+        let mut settings = slapd::settings(&slapd);
+        settings.account.attributes = attributes.map(|name| vec![name.to_owned()]);
+        settings.account.native_identity = "uid".to_owned();
+        settings.groups = Some(GroupSettings {
+            base_dn: "dc=example,dc=org".to_owned(),
+            filter: "(objectClass=groupOfNames)".to_owned(),
+            member_attribute: "member".to_owned(),
+            account_attribute: "dn".to_owned(),
+            value: "cn".to_owned(),
+            attribute: "groups".to_owned(),
+            nested,
+        });
+        read(&slapd, settings).unwrap().records
+    };
+    assert_eq!(read(false, Some("uid"))[0], "0 anna {uid=anna, groups=readers} readers");
+    // `guests` comes before `staff`, so the path to `everybody` is by it: the fewest steps, then the first name.
+    let groups = "everybody|guests|readers|staff";
+    let paths = "everybody ← guests ← readers|guests ← readers|staff ← readers";
+    assert_eq!(
+        read(true, Some("uid")),
+        [
+            format!("0 anna {{uid=anna, groupPaths={paths}, groups={groups}}} {groups}"),
+            format!("0 lucja {{uid=lucja, groupPaths={paths}, groups={groups}}} {groups}"),
+            "0 robot {uid=robot}".to_owned(),
+        ]
+    );
+    let all = read(true, None);
+    assert!(all[0].contains(&format!("groupPaths={paths}, groups={groups}")), "{}", all[0]);
+}
+
 #[test]
 fn groups_are_found_by_searching_for_them() {
     let Some(slapd) = people() else { return };
@@ -175,6 +222,7 @@ fn groups_are_found_by_searching_for_them() {
             account_attribute: account_attribute.to_owned(),
             value: value.to_owned(),
             attribute: "groups".to_owned(),
+            nested: false,
         });
         settings.page_size = 2;
         read(&slapd, settings).unwrap().records
@@ -350,6 +398,7 @@ fn a_public_directory_gives_what_its_export_says() {
         account_attribute: "dn".to_owned(),
         value: "dn".to_owned(),
         attribute: "memberOf".to_owned(),
+        nested: false,
     });
     let outcome = read(&slapd, settings).unwrap();
     assert_eq!(outcome.summary.incomplete_reason, None);

@@ -111,6 +111,7 @@ fn what_changes_cannot_show_is_read_whole() {
         account_attribute: "dn".to_owned(),
         value: "cn".to_owned(),
         attribute: "groups".to_owned(),
+        nested: false,
     });
     let first = read(&slapd, &settings, None);
     assert!(

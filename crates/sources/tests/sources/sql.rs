@@ -149,13 +149,29 @@ fn totals(server: &Postgres) {
     assert_eq!((differs.reported_total, differs.incomplete_reason.as_deref()), (Some(25_000), Some(reason)));
     let refused = read("SELECT count(*) FROM many", OnDifference::Refuse).unwrap_err();
     assert_eq!(refused.to_string(), format!("Test: {reason}"));
+    // 0 + 1 + ... + 9 = 45, and the ids are kept as text that is added up.
+    let summed = |query: &str| {
+        let settings = server.settings("SELECT id FROM many WHERE id < 10", AccountSettings::new("id"));
+        let (query, sum_of) = (Some(query.to_owned()), Some("id".to_owned()));
+        let total = TotalDefinition { query, sum_of, ..TotalDefinition::default() };
+        let definition = SourceDefinition { total: Some(total), ..support::definition_of(settings) };
+        support::read(&definition, server.folder.path()).map(|outcome| outcome.summary)
+    };
+    let same = summed("SELECT count(*), sum(id) FROM many WHERE id < 10").unwrap();
+    let sum = same.sum.unwrap();
+    assert_eq!((sum.stated.as_deref(), sum.read.as_str(), same.complete), (Some("45"), "45", true));
+    let differs = summed("SELECT NULL, sum(id) + 0.5 FROM many WHERE id < 10").unwrap();
+    let reason = "the owner's sum of \"id\" is 45.5, and 45 was read";
+    assert_eq!((differs.reported_total, differs.incomplete_reason.as_deref()), (None, Some(reason)));
+    let error = summed("SELECT count(*) FROM many").unwrap_err().to_string();
+    assert!(error.contains("expected two columns, the number of records and the sum"), "{error}");
     for (query, expected) in [
         ("SELECT id FROM many", "total.query: expected one row: found several"),
         ("SELECT id FROM many WHERE false", "total.query: expected one row: found none"),
         ("SELECT id, name FROM many", "total.query: expected one column"),
         ("SELECT max(id) FROM many WHERE false", "total.query: expected a whole number, and it is null"),
-        ("SELECT -1", "total.query: expected a whole number that is not negative"),
-        ("SELECT 'many'", "total.query: expected a whole number that is not negative"),
+        ("SELECT -1", "total.query: the owner's total is \"-1\": expected a whole number"),
+        ("SELECT 'many'", "total.query: the owner's total is \"many\": expected a whole number"),
         (
             "DELETE FROM many RETURNING id",
             "total.query: the query cannot be run: syntax error at or near \"DELETE\"",

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use muster_sources::{ReadError, SourceDefinition};
+use muster_sources::{ColumnSum, ReadError, SourceDefinition};
 
 use crate::support::{Outcome, read};
 
@@ -96,6 +96,101 @@ fn a_file_beside_the_data_has_the_total() {
     assert!(total.is_none() && reason.unwrap().contains("cannot open"));
 }
 
+/// What was summed, and why the read is incomplete.
+fn sums(total: &str, files: &[(&str, &str)]) -> (ColumnSum, Option<String>) {
+    let summary = read_of(total, files).unwrap().summary;
+    (summary.sum.unwrap(), summary.incomplete_reason)
+}
+
+fn sum(stated: Option<&str>, read: &str, refused: &str, unreadable: u64) -> ColumnSum {
+    let [read, refused] = [read, refused].map(str::to_owned);
+    ColumnSum { column: "hours".to_owned(), stated: stated.map(str::to_owned), read, refused, unreadable }
+}
+
+/// 40.5 + 8 + 0 (blank) = 48.5, each number by hand.
+#[test]
+fn the_sum_of_a_column_is_held_against_the_trailer_record() {
+    let total = "trailer = \"TRL;{count};{sum}\"\nsum_of = \"hours\"\n";
+    let whole = "id;hours\n1;40.50\n2;8\n3;\nTRL;3;48.5\n";
+    assert_eq!(sums(total, &[("people.csv", whole)]), (sum(Some("48.5"), "48.5", "0", 0), None));
+
+    // Three records, as there should be, but one of them lost eight hours.
+    let lost = "id;hours\n1;40.50\n2;0\n3;\nTRL;3;48.5\n";
+    let reason = "the owner's sum of \"hours\" is 48.5, and 40.5 was read";
+    assert_eq!(
+        sums(total, &[("people.csv", lost)]),
+        (sum(Some("48.5"), "40.5", "0", 0), Some(reason.to_owned()))
+    );
+    let refuse = format!("{total}on_difference = \"refuse\"\n");
+    let error = read_of(&refuse, &[("people.csv", lost)]).err().unwrap();
+    assert_eq!(error.to_string(), format!("HR: {reason}"));
+
+    // A refused record was read: its identity is blank, its hours are not.
+    let refused = "id;hours\n1;40.50\n;8\n3;\nTRL;3;48.5\n";
+    assert_eq!(sums(total, &[("people.csv", refused)]), (sum(Some("48.5"), "48.5", "8", 0), None));
+
+    // What cannot be read is not taken for nothing, though the numbers agree.
+    let unread = "id;hours\n1;40.50\n2;8\n3;none\n4;1;9\nTRL;4;48.5\n";
+    let reason = "the owner's sum of \"hours\" is 48.5, and 48.5 was read without 2 values that are no numbers, the first in \
+                  line 4";
+    assert_eq!(
+        sums(total, &[("people.csv", unread)]),
+        (sum(Some("48.5"), "48.5", "0", 2), Some(reason.to_owned()))
+    );
+
+    // Both differences are said.
+    let both = "id;hours\n1;40.50\nTRL;3;48.5\n";
+    let (_, reason) = sums(total, &[("people.csv", both)]);
+    let expected = "the owner's total is 3 records, and 1 were read; the owner's sum of \"hours\" is 48.5, and 40.5 was read";
+    assert_eq!(reason.as_deref(), Some(expected));
+    let cut = "id;hours\n1;40.50\n";
+    let (summed, reason) = sums(total, &[("people.csv", cut)]);
+    assert_eq!((summed, reason.is_some()), (sum(None, "40.5", "0", 0), true));
+}
+
+#[test]
+fn a_column_is_summed_that_is_not_kept() {
+    let total = "file = \"people.count\"\nsum_key = \"hours\"\nsum_of = \"hours\"\ndecimal_mark = \",\"\n";
+    let files = [("people.csv", "id;hours\n1;-0,1\n2;0,3\n"), ("people.count", "hours=0,2\n")];
+    let folder = tempfile::tempdir().unwrap();
+    for (name, content) in files {
+        std::fs::write(folder.path().join(name), content).unwrap();
+    }
+    let mut definition = definition(total);
+    definition.never_kept = vec!["hours".to_owned()];
+    let read = read(&definition, folder.path()).unwrap();
+    assert_eq!(read.summary.sum, Some(sum(Some("0.2"), "0.2", "0", 0)));
+    assert_eq!((read.summary.reported_total, read.summary.complete), (None, true));
+    assert_eq!(read.summary.schema, ["id"], "nothing of it is kept");
+    // Without the column there is no sum.
+    let error = read_of(total, &[("people.csv", "id;hour\n1;2\n"), ("people.count", "hours=2\n")]);
+    let error = error.err().unwrap().to_string();
+    assert!(error.contains("total.sum_of: there is no column \"hours\": the nearest is \"hour\""), "{error}");
+}
+
+#[test]
+fn an_expression_finds_the_trailer_record() {
+    let total = "trailer_regex = '\\*+ (?P<count>\\d+) RECORDS(?:;(?P<sum>[-0-9.]+))?'\nsum_of = \"hours\"\n";
+    let whole = "id;hours\n1;40.50\n2;8\n***  2 RECORDS\n";
+    let read = read_of(total, &[("people.csv", whole)]).unwrap();
+    assert_eq!(
+        (read.records.len(), read.rejections.len()),
+        (2, 1),
+        "two blanks are not one: no trailer record"
+    );
+    let whole = "id;hours\n1;40.50\n2;8\n*** 2 RECORDS;48.50\n";
+    let read = read_of(total, &[("people.csv", whole)]).unwrap();
+    assert_eq!((read.records.len(), read.rejections.len()), (2, 0));
+    assert_eq!(
+        (read.summary.reported_total, read.summary.sum),
+        (Some(2), Some(sum(Some("48.5"), "48.5", "0", 0)))
+    );
+    // The trailer record has no sum, and its definition wants one.
+    let without = "id;hours\n1;40.50\n*** 1 RECORDS\n";
+    let (_, reason) = sums(total, &[("people.csv", without)]);
+    assert_eq!(reason.as_deref(), Some("the owner's sum is not there"));
+}
+
 /// A total that changed alone is noticed although the data did not change.
 #[test]
 fn a_source_with_a_file_of_its_total_is_always_read() {
@@ -115,8 +210,39 @@ fn totals_that_cannot_be_are_refused() {
         ),
         (
             "trailer = \"T\"\n",
-            "total.trailer: expected the form of a record in which {count} stands once, without quotes",
+            "total.trailer: expected the form of a record in which {count} or {sum} stands, each once and apart, without \
+             quotes",
         ),
+        (
+            "trailer_regex = 'T;(\\d+)'\n",
+            "total.trailer_regex: expected the group (?P<count>...) or (?P<sum>...)",
+        ),
+        (
+            "trailer = \"{count}\"\ntrailer_regex = '(?P<count>.*)'\n",
+            "total: has trailer and trailer_regex: expected one place of the total",
+        ),
+        (
+            "trailer = \"{count};{sum}\"\n",
+            "total.sum_of: expected the column whose sum the trailer record has",
+        ),
+        (
+            "trailer = \"{count}\"\nsum_of = \"name\"\n",
+            "total.trailer: expected {sum} for the sum of total.sum_of",
+        ),
+        (
+            "trailer_regex = '(?P<count>.*)'\nsum_of = \"name\"\n",
+            "total.trailer_regex: expected the group (?P<sum>...) for the sum of total.sum_of",
+        ),
+        (
+            "file = \"a\"\nsum_of = \"name\"\n",
+            "total.sum_key: expected where the sum of total.sum_of is in the file",
+        ),
+        ("file = \"a\"\nsum_key = \"b\"\n", "total.sum_of: expected the column whose sum the file has"),
+        (
+            "trailer = \"{count}\"\nsum_key = \"a\"\n",
+            "total.sum_of: expected the column whose sum the file has",
+        ),
+        ("file = \"a\"\ndecimal_mark = \"'\"\n", "total.decimal_mark: expected `.` or `,`"),
         (
             "trailer = \"{count}\"\nfile = \"a\"\n",
             "total: has trailer and file: expected one place of the total",

@@ -5,12 +5,13 @@ use crate::{acts, build};
 use muster_reports::audit::{AuditEvent, AuditOperation};
 use muster_reports::caller::DataScope;
 use muster_reports::error::Category;
-use muster_reports::ids::{ReviewId, SnapshotId, TenantId};
+use muster_reports::ids::{ClientId, ReviewId, SnapshotId, TenantId};
 use muster_reports::ports::{AuditTrail, ReviewStore, SnapshotCatalogue, TaskStore};
 use muster_reports::retention::RetentionPolicy;
 use muster_reports::review::{
-    Choice, Closing, Decision, FrozenAccess, ListedReviewer, Review, ReviewItem, ReviewPlan, Reviewer,
-    ReviewerRule, SheetOrigin, digest_of,
+    Choice, Closing, Decision, FrozenAccess, HandOver, ListedReviewer, Review, ReviewItem, ReviewNews,
+    ReviewPlan, Reviewer, ReviewerProgress, ReviewerRule, SheetOrigin, Told, WantedItems, digest_of,
+    progress,
 };
 use std::sync::Arc;
 
@@ -23,6 +24,9 @@ pub async fn review_store_contract<S: ReviewStore + SnapshotCatalogue + TaskStor
     an_open_review_keeps_its_snapshot(&*make().await).await;
     what_is_not_recorded_is_not_done(&*make().await).await;
     deciders_at_the_same_time_lose_nothing(make().await).await;
+    a_page_has_what_is_asked_for(&*make().await).await;
+    items_are_handed_over_and_stay_frozen(&*make().await).await;
+    reviewers_are_told_once(&*make().await).await;
 }
 
 fn event(operation: AuditOperation) -> AuditEvent {
@@ -51,6 +55,7 @@ fn items(review: &ReviewId, count: u32) -> Vec<ReviewItem> {
             reviewer: (!number.is_multiple_of(3)).then_some(reviewer),
             assigned: "manager".into(),
             digest: String::new(),
+            handed_over: None,
             decision: None,
         };
         item.digest = item.computed_digest(review);
@@ -71,6 +76,9 @@ fn review(id: &str, created: i64, items: &[ReviewItem]) -> Review {
             privileged: true,
             due_days: 14,
             comment_required: true,
+            ends: Some(at(90)),
+            remind_days: 0,
+            tell: true,
         },
         snapshot: SnapshotId::new("s1"),
         frozen_at: at(1),
@@ -80,6 +88,10 @@ fn review(id: &str, created: i64, items: &[ReviewItem]) -> Review {
         items: u32::try_from(items.len()).expect("there are few"),
         unassigned: 1,
         digest: digest_of(items),
+        told: Some(Told {
+            client: ClientId::new("c"),
+            addresses: [("id-bob".to_owned(), "bob@example.com".to_owned())].into(),
+        }),
         closing: None,
     }
 }
@@ -107,7 +119,7 @@ async fn with_review<S: ReviewStore + SnapshotCatalogue>(store: &S, count: u32) 
     acts::publish(store, &build::tenant(), &manifest).await.expect("it is published");
     let items = items(&ReviewId::new("r"), count);
     let review = review("r", 5, &items);
-    let added = store.add_review(&review, &items, &event(AuditOperation::ReviewChanged)).await;
+    let added = store.add_review(&review, &items, &[], &event(AuditOperation::ReviewChanged)).await;
     added.expect("it is kept");
     (review, items)
 }
@@ -123,7 +135,7 @@ async fn a_review_reads_back_whole<S: ReviewStore + SnapshotCatalogue>(store: &S
     assert_eq!(store.reviews(&stranger).await.expect("the store answers"), []);
     for (id, created) in [("q", 9), ("z", 5)] {
         let review = Review { id: ReviewId::new(id), created: at(created), ..kept.clone() };
-        let added = store.add_review(&review, &[], &event(AuditOperation::ReviewChanged)).await;
+        let added = store.add_review(&review, &[], &[], &event(AuditOperation::ReviewChanged)).await;
         added.expect("it is kept");
     }
     let listed = store.reviews(&tenant).await.expect("the store answers");
@@ -208,7 +220,7 @@ async fn an_open_review_keeps_its_snapshot<S: ReviewStore + SnapshotCatalogue + 
     acts::cancel(store, &tenant, &task.id, at(6)).await.expect("the store answers");
     assert_eq!(expire().await, "s4 s1");
     let late = Review { id: ReviewId::new("late"), ..review };
-    let refused = store.add_review(&late, &items, &event(AuditOperation::ReviewChanged)).await;
+    let refused = store.add_review(&late, &items, &[], &event(AuditOperation::ReviewChanged)).await;
     assert_eq!(refused.expect_err("its snapshot is gone").category, Category::NotFound);
 }
 
@@ -220,11 +232,134 @@ async fn what_is_not_recorded_is_not_done<S: ReviewStore + SnapshotCatalogue>(st
     assert!(store.decide(&review.id, &first, &taken).await.expect("the store answers"));
     // The id of the event is taken, so none of these can be recorded.
     let other = Review { id: ReviewId::new("other"), ..review.clone() };
-    assert!(store.add_review(&other, &items, &taken).await.is_err());
+    assert!(store.add_review(&other, &items, &[], &taken).await.is_err());
     assert!(store.decide(&review.id, &[decision(2, Choice::Keep, 1)], &taken).await.is_err());
     assert!(store.close_review(&review.id, &closing(1), &taken).await.is_err());
     assert_eq!(store.reviews(&tenant).await.expect("the store answers"), std::slice::from_ref(&review));
     assert_eq!(store.review_decisions(&tenant, &review.id).await.expect("the store answers").len(), 1);
+}
+
+/// Of 1,203 items, each third one has no reviewer and the others are bob's.
+async fn a_page_has_what_is_asked_for<S: ReviewStore + SnapshotCatalogue>(store: &S) {
+    let tenant = build::tenant();
+    let (review, items) = with_review(store, 1_203).await;
+    let decided: Vec<_> = [1, 2, 600].map(|number| decision(number, Choice::Keep, 3)).into();
+    let decided = store.decide(&review.id, &decided, &event(AuditOperation::ReviewDecided)).await;
+    assert!(decided.expect("the store answers"));
+    let more = [decision(2, Choice::Revoke, 4)];
+    let more = store.decide(&review.id, &more, &event(AuditOperation::ReviewDecided)).await;
+    assert!(more.expect("the store answers"));
+    let whole = store.review_items(&tenant, &review.id).await.expect("the store answers");
+    let text = |text: &str| text.to_owned();
+    let everything = WantedItems::default;
+    let asked = [
+        WantedItems { limit: Some(2), ..everything() },
+        WantedItems { after: 599, limit: Some(3), ..everything() },
+        WantedItems { after: 1_203, ..everything() },
+        WantedItems { reviewed_by: Some((text("id-bob"), text("nobody"))), limit: Some(4), ..everything() },
+        WantedItems { reviewed_by: Some((text("nobody"), text("bob"))), after: 1_200, ..everything() },
+        WantedItems { reviewed_by: Some((text("nobody"), text("nobody"))), ..everything() },
+        WantedItems { reviewer: Some(text("bob")), undecided: true, limit: Some(2), ..everything() },
+        WantedItems {
+            sources: Some(vec![text("other"), text(build::SOURCE)]),
+            limit: Some(1),
+            ..everything()
+        },
+        WantedItems { sources: Some(vec![text("other")]), ..everything() },
+        WantedItems { sources: Some(Vec::new()), ..everything() },
+        WantedItems { numbers: Some((1..=1_203).rev().collect()), undecided: true, ..everything() },
+        WantedItems { numbers: Some(vec![7, 7, 9_999]), ..everything() },
+        WantedItems { numbers: Some(Vec::new()), ..everything() },
+    ];
+    for wanted in asked {
+        let page = store.review_page(&tenant, &review.id, &wanted).await.expect("the store answers");
+        let expected = whole.iter().filter(|item| wanted.wants(item));
+        let expected: Vec<_> =
+            expected.take(wanted.limit.map_or(usize::MAX, |limit| limit as usize)).cloned().collect();
+        assert_eq!(page, expected, "{wanted:?}");
+        let counted = store.review_progress(&tenant, &review.id, &wanted).await.expect("the store answers");
+        let all = WantedItems { after: 0, limit: None, ..wanted.clone() };
+        let all: Vec<_> = whole.iter().filter(|item| all.wants(item)).cloned().collect();
+        // Numbers are those of a decision, and are not counted by.
+        if wanted.numbers.is_none() {
+            assert_eq!(counted, progress(&all), "{wanted:?}");
+        }
+    }
+    let bob = items[0].reviewer.clone();
+    let of = |reviewer, items, keep, revoke| ReviewerProgress { reviewer, items, keep, revoke };
+    let counted = store.review_progress(&tenant, &review.id, &everything()).await.expect("the store answers");
+    assert_eq!(counted, [of(bob, 802, 1, 1), of(None, 401, 1, 0)]);
+    let stranger = TenantId::new("globex");
+    let none = store.review_page(&stranger, &review.id, &everything()).await.expect("the store answers");
+    assert_eq!(none, []);
+}
+
+async fn items_are_handed_over_and_stay_frozen<S: ReviewStore + SnapshotCatalogue + AuditTrail>(store: &S) {
+    let tenant = build::tenant();
+    let (review, items) = with_review(store, 4).await;
+    let kept = [decision(1, Choice::Keep, 3)];
+    let kept = store.decide(&review.id, &kept, &event(AuditOperation::ReviewDecided)).await;
+    assert!(kept.expect("the store answers"));
+    let to = Reviewer { name: "cleo".into(), id: "id-cleo".into(), display_name: None };
+    let over = HandOver { to, by: "root".into(), at: at(4), reason: "on \u{0} leave".into() };
+    let told = Told {
+        client: ClientId::new("c"),
+        addresses: [("id-cleo".to_owned(), "cleo@example.com".to_owned())].into(),
+    };
+    let changed = AuditOperation::ReviewChanged;
+    let done = store.hand_over(&review.id, &[1, 3], &over, Some(&told), &[], &event(changed)).await;
+    assert!(done.expect("the store answers"));
+    let now = store.review_items(&tenant, &review.id).await.expect("the store answers");
+    let names: Vec<_> =
+        now.iter().map(|item| item.reviewer_now().map(|reviewer| reviewer.name.as_str())).collect();
+    assert_eq!(names, [Some("cleo"), Some("bob"), Some("cleo"), Some("bob")]);
+    assert_eq!(now[0].decision.as_ref().map(|decision| decision.choice), Some(Choice::Keep), "it stays");
+    let frozen: Vec<_> =
+        now.iter().map(|item| ReviewItem { handed_over: None, decision: None, ..item.clone() }).collect();
+    assert_eq!(frozen, items, "what was frozen stays");
+    assert!(now.iter().all(|item| item.digest == item.computed_digest(&review.id)));
+    let theirs = WantedItems { reviewed_by: Some(("id-cleo".into(), "x".into())), ..WantedItems::default() };
+    let theirs = store.review_page(&tenant, &review.id, &theirs).await.expect("the store answers");
+    assert_eq!(theirs.iter().map(|item| item.number).collect::<Vec<_>>(), [1, 3]);
+    let counted =
+        store.review_progress(&tenant, &review.id, &WantedItems::default()).await.expect("the store answers");
+    assert_eq!(counted, progress(&now));
+    let read = store.review(&tenant, &review.id).await.expect("the store answers").expect("it is there");
+    assert_eq!(read.told, Some(told));
+    // Neither a review that is not there nor a closed one changes.
+    let unknown = ReviewId::new("none");
+    let refused = store.hand_over(&unknown, &[2], &over, None, &[], &event(changed)).await;
+    assert!(!refused.expect("the store answers"));
+    let closed = store.close_review(&review.id, &closing(1), &event(changed)).await;
+    assert!(closed.expect("the store answers"));
+    let refused = store.hand_over(&review.id, &[2], &over, None, &[], &event(changed)).await;
+    assert!(!refused.expect("the store answers"));
+    assert_eq!(store.review_items(&tenant, &review.id).await.expect("the store answers"), now);
+}
+
+async fn reviewers_are_told_once<S: ReviewStore + SnapshotCatalogue>(store: &S) {
+    let tenant = build::tenant();
+    // Its end is at 90.
+    let (review, items) = with_review(store, 2).await;
+    let due = async |now| {
+        let due = store.reviews_to_remind(at(now), 10).await.expect("the store answers");
+        due.into_iter().map(|(tenant, review)| (tenant, review.id)).collect::<Vec<_>>()
+    };
+    assert_eq!(due(89).await, []);
+    assert_eq!(due(90).await, [(tenant.clone(), review.id.clone())]);
+    let numbers = progress(&items);
+    let news = review.notifications(&tenant, ReviewNews::Ends, &numbers, at(90));
+    assert_eq!(news.len(), 1, "who has no address is not told");
+    assert!(store.remind(&tenant, &review.id, &news).await.expect("the store answers"));
+    assert_eq!(due(1_000).await, []);
+    assert!(!store.remind(&tenant, &review.id, &news).await.expect("the store answers"), "once");
+    // One that is closed ends before its end.
+    let other = Review { id: ReviewId::new("other"), ..review.clone() };
+    let changed = AuditOperation::ReviewChanged;
+    store.add_review(&other, &[], &[], &event(changed)).await.expect("it is kept");
+    assert!(store.close_review(&other.id, &closing(0), &event(changed)).await.expect("the store answers"));
+    assert_eq!(due(1_000).await, []);
+    assert!(!store.remind(&tenant, &other.id, &news).await.expect("the store answers"));
 }
 
 async fn deciders_at_the_same_time_lose_nothing<S: ReviewStore + SnapshotCatalogue + 'static>(store: Arc<S>) {

@@ -47,6 +47,10 @@ impl State {
         self.keep(new);
     }
 
+    pub(super) fn tell(&mut self, new: &[Notification]) {
+        self.keep(new.to_vec());
+    }
+
     fn keep(&mut self, new: Vec<Notification>) {
         for notification in new {
             if self.found(&notification.tenant, &notification.id).is_none() {

@@ -15,7 +15,8 @@ SELECT a.id, a.source_id, a.source_name, a.native_identity, {a: accounts.content
   get_field(a.typed, 'password_set') AS password_set, get_field(a.typed, 'expires') AS expires,
   get_field(a.typed, 'never_expires') AS never_expires, get_field(a.typed, 'kind') AS kind,
   get_field(a.typed, 'owner') AS owner, get_field(a.typed, 'privileged_by') AS privileged_by,
-  get_field(a.typed, 'unreadable') AS unreadable, a.access_ended, a.access_seen
+  get_field(a.typed, 'unreadable') AS unreadable, a.access_ended, a.access_seen,
+  a.record_line, a.entitlements_since
 FROM (SELECT n.*, account_columns(n.source_id, n.attributes) AS typed FROM accounts_now n) a
 LEFT JOIN (
   SELECT k.*, i.correlated FROM links k

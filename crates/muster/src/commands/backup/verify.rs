@@ -145,7 +145,7 @@ async fn verify(
             if check_dump(&database, &mut findings).await {
                 match server {
                     Some(server) => {
-                        check_restored(server, schema, &database, seal_key, checks, &mut findings).await?;
+                        Box::pin(check_restored(server, schema, &database, seal_key, checks, &mut findings)).await?;
                     }
                     None => findings.push(Finding::new(
                         Outcome::Inconclusive,

@@ -38,6 +38,9 @@ pub(super) struct Layout {
     pub(super) attributes: Vec<Attribute>,
     /// The column with the data's date.
     pub(super) as_of: Option<usize>,
+    /// The column whose sum the owner states, and whether its cells hold several values.
+    pub(super) summed: Option<usize>,
+    pub(super) summed_is_multi_valued: bool,
     pub(super) warnings: Vec<String>,
 }
 
@@ -114,7 +117,8 @@ impl Layout {
                 }
                 let used = settings.named();
                 let is_ignored = |name: &&String| {
-                    let is_used = used.iter().any(|(_, used)| used == *name);
+                    let is_summed = named.summed().is_some_and(|column| column.name == **name);
+                    let is_used = is_summed || used.iter().any(|(_, used)| used == *name);
                     !name.is_empty() && !is_used && !withheld.contains(name)
                 };
                 let ignored: Vec<String> = header.iter().filter(is_ignored).cloned().collect();
@@ -124,8 +128,24 @@ impl Layout {
                 }
             }
         }
+        let summed = named.summed().map(|column| column.name.as_str());
+        let summed_is_multi_valued =
+            summed.is_some_and(|name| settings.multi_valued.iter().any(|column| column == name));
+        let summed = summed.and_then(find);
         let as_of = settings.as_of.as_ref().and_then(DatePlace::column).and_then(find);
-        Ok(Self { native_identity, name, display_name, uuid, flags, attributes, as_of, warnings, header })
+        Ok(Self {
+            native_identity,
+            name,
+            display_name,
+            uuid,
+            flags,
+            attributes,
+            as_of,
+            summed,
+            summed_is_multi_valued,
+            warnings,
+            header,
+        })
     }
 
     /// A column as a reason names it.

@@ -11,7 +11,7 @@ use crate::named_columns::NamedColumns;
 use crate::reader::{Batch, ReadError, ReadSummary, RecordReader, Rejection};
 use crate::record::RecordBuilder;
 use crate::source_kind::{InputFiles, Opening, SourceKind};
-use crate::total::TrailerForm;
+use crate::total::{Stated, Summing, Trailed, TrailerForm};
 
 /// Records, rejected ones included, in a batch at most.
 const BATCH_RECORDS: usize = 8192;
@@ -20,7 +20,7 @@ const BATCH_BYTES: usize = 8 << 20;
 
 impl SourceKind for DelimitedSettings {
     fn open(&self, named: NamedColumns, opening: &Opening<'_>) -> Result<Box<dyn RecordReader>, ReadError> {
-        let trailer = opening.total.and_then(|total| total.trailer.as_deref());
+        let trailer = opening.total.and_then(|total| total.trailer_form(self.delimiter));
         Ok(Box::new(DelimitedReader::open(self, opening.base_dir, &named, trailer)?))
     }
 
@@ -38,9 +38,10 @@ pub struct DelimitedReader {
     separator: String,
     path: String,
     date: ReadDate,
-    /// The form of the trailer record, and that record once it was read: its line and its total.
+    /// The form of the trailer record, and that record once it was read: its line and its numbers.
     trailer: Option<TrailerForm>,
-    trailed: Option<(u64, u64)>,
+    trailed: Option<(u64, Result<Stated, String>)>,
+    summing: Option<Summing>,
     read: u64,
     rejected: u64,
     rejected_without_key: u64,
@@ -65,7 +66,7 @@ impl DelimitedReader {
         settings: &DelimitedSettings,
         base_dir: &Path,
         named: &NamedColumns,
-        trailer: Option<&str>,
+        trailer: Option<TrailerForm>,
     ) -> Result<Self, ReadError> {
         let path = settings.file(base_dir)?;
         let date = ReadDate::of(settings.as_of.as_ref(), std::slice::from_ref(&path))?;
@@ -104,8 +105,9 @@ impl DelimitedReader {
             separator: settings.multi_value_separator.clone(),
             path: path.display().to_string(),
             date,
-            trailer: trailer.and_then(|form| TrailerForm::of(form, settings.delimiter)),
+            trailer,
             trailed: None,
+            summing: named.summed().cloned().map(Summing::of),
             read: 0,
             rejected: 0,
             rejected_without_key: 0,
@@ -118,9 +120,9 @@ impl DelimitedReader {
     /// # Errors
     /// The trailer record was before it.
     fn is_trailer(&mut self) -> Result<bool, ReadError> {
-        let Some(form) = &self.trailer else { return Ok(false) };
+        let Some(form) = &mut self.trailer else { return Ok(false) };
         let record = &self.splitter.record;
-        if let Some((line, _)) = self.trailed {
+        if let Some((line, _)) = &self.trailed {
             return Err(ReadError::Header {
                 path: self.path.clone(),
                 line: record.line,
@@ -131,8 +133,10 @@ impl DelimitedReader {
             });
         }
         if record.fault.is_none() {
-            let total = form.total(record.field_count, |index| record.field(index));
-            self.trailed = total.map(|total| (record.line, total));
+            self.trailed = match form.read(record.field_count, |index| record.field(index)) {
+                Trailed::Is(stated) => Some((record.line, stated)),
+                Trailed::Not => None,
+            };
         }
         Ok(self.trailed.is_some())
     }
@@ -166,6 +170,23 @@ impl DelimitedReader {
             })?;
         }
         Ok(flags)
+    }
+
+    /// Adds the summed column of the record that the splitter has just completed. Where fields are missing or too many,
+    /// nobody knows which is which.
+    fn sum(&mut self, was_refused: bool) {
+        let Some(summing) = &mut self.summing else { return };
+        let (record, layout) = (&self.splitter.record, &self.layout);
+        let Some(column) = layout.summed else { return };
+        if record.fault.is_some() || record.field_count != layout.header.len() {
+            return summing.miss(record.line);
+        }
+        let cell = record.field(column).unwrap_or_default();
+        if layout.summed_is_multi_valued {
+            summing.take(record.line, cell.split(self.separator.as_str()), was_refused);
+        } else {
+            summing.take(record.line, std::iter::once(cell), was_refused);
+        }
     }
 
     /// Holds the date of a sound record against that of the records before.
@@ -213,7 +234,9 @@ impl RecordReader for DelimitedReader {
                 continue;
             }
             self.read += 1;
-            match self.check() {
+            let checked = self.check();
+            self.sum(checked.is_err());
+            match checked {
                 Ok(flags) => {
                     self.see_date()?;
                     bytes += self.splitter.record.kept_bytes();
@@ -256,7 +279,10 @@ impl RecordReader for DelimitedReader {
             read: self.read,
             rejected: self.rejected,
             rejected_without_key: self.rejected_without_key,
-            reported_total: self.trailed.map(|(_, total)| total),
+            reported_total: None,
+            sum: None,
+            stated: self.trailed.map(|(_, stated)| stated),
+            summed: self.summing.map(Summing::end),
             complete: incomplete_reason.is_none(),
             incomplete_reason: incomplete_reason.map(str::to_owned),
             digest_sha256,

@@ -9,8 +9,9 @@ use futures_util::future::join_all;
 use ldap3::{Ldap, Scope};
 
 use super::entry::Entry;
+use super::groups::{GroupsOfGroups, Memberships};
 use super::search::{Next, Page, Search, page};
-use super::settings::{DN, MEMBER_OF};
+use super::settings::{DN, GROUP_PATHS, GroupSettings, MEMBER_OF};
 use super::{Directory, LdapSettings, SearchScope, active_directory, changes, connection, groups, values};
 use crate::account::{AccountSink, Record};
 use crate::named_columns::NamedColumns;
@@ -40,6 +41,7 @@ impl SourceKind for LdapSettings {
             opening.base_dir,
             opening.environment,
         )?;
+        let summed = named.summed().map(|column| column.name.clone());
         let mut sink = AccountSink::new(self.effective_account(), named);
         sink.folds_names = true;
         sink.know(&[DN.to_owned()]);
@@ -50,10 +52,12 @@ impl SourceKind for LdapSettings {
             let ldap = connection::connect(&settings, &base_dir, password.as_ref()).await?;
             let mut read = Read {
                 settings: &settings,
+                summed: summed.as_deref(),
                 base_dir: &base_dir,
                 password,
                 ldap,
                 side: Vec::new(),
+                groups_of_groups: Vec::new(),
                 primary_groups: HashMap::new(),
                 referrals: 0,
             };
@@ -72,11 +76,15 @@ impl SourceKind for LdapSettings {
 /// A read in progress.
 struct Read<'a> {
     settings: &'a LdapSettings,
+    /// The attribute whose sum the owner states.
+    summed: Option<&'a str>,
     base_dir: &'a Path,
     password: Option<Secret>,
     ldap: Ldap,
     /// Opened when they are needed.
     side: Vec<Ldap>,
+    /// Of each of them.
+    groups_of_groups: Vec<GroupsOfGroups>,
     /// Names of primary groups by security identifier; there are few of them.
     primary_groups: HashMap<String, Option<String>>,
     referrals: u64,
@@ -196,7 +204,7 @@ impl Read<'_> {
                 SearchScope::Base => Scope::Base,
             },
             filter: settings.filter.clone(),
-            attributes: requested(settings),
+            attributes: requested(settings, self.summed),
             page_size: settings.page_size,
             time_limit: Duration::from_secs(settings.operation_timeout_s),
         }
@@ -225,22 +233,26 @@ impl Read<'_> {
             ..search
         };
         let share = entries.len().div_ceil(SIDE_CONNECTIONS).max(1);
+        let mut known = std::mem::take(&mut self.groups_of_groups);
+        known.resize_with(SIDE_CONNECTIONS, GroupsOfGroups::default);
         let side = self.side(SIDE_CONNECTIONS).await?;
-        let searches = entries.chunks(share).zip(side).map(async |(accounts, ldap)| {
+        let with_known = side.iter_mut().zip(&mut known);
+        let searches = entries.chunks(share).zip(with_known).map(async |(accounts, (ldap, known))| {
             let mut found = Vec::with_capacity(accounts.len());
             for account in accounts {
-                found.push(groups::groups_of(ldap, &group_search, wanted, account).await?);
+                found.push(groups::groups_of(ldap, &group_search, wanted, account, known).await?);
             }
             Ok::<_, String>(found)
         });
         let found = join_all(searches).await;
+        self.groups_of_groups = known;
         let mut entries = entries.into_iter();
         for share in found {
             // The accounts before the failure are whole.
-            for (names, referrals) in share.map_err(Stop::Incomplete)? {
-                self.referrals += referrals;
+            for memberships in share.map_err(Stop::Incomplete)? {
+                self.referrals += memberships.referrals;
                 let Some(entry) = entries.next() else { break };
-                self.account(entry, Some((wanted.attribute.clone(), names)), feed)?;
+                self.account(entry, Some((wanted, memberships)), feed)?;
             }
         }
         Ok(())
@@ -259,14 +271,19 @@ impl Read<'_> {
     fn account(
         &self,
         entry: Entry,
-        found_groups: Option<(String, Vec<String>)>,
+        found: Option<(&GroupSettings, Memberships)>,
         feed: &mut Feed,
     ) -> Result<(), Stop> {
         let Some(mut record) = self.record(entry) else {
             feed.sink.reject(0, None, "the entry's name is not UTF-8".to_owned());
             return Ok(());
         };
-        record.fields.extend(found_groups);
+        if let Some((wanted, Memberships { groups, paths, .. })) = found {
+            record.fields.push((wanted.attribute.clone(), groups));
+            if wanted.nested {
+                record.fields.push((GROUP_PATHS.to_owned(), paths));
+            }
+        }
         feed.push(record)
     }
 
@@ -343,7 +360,7 @@ const NO_ATTRIBUTES: &str = "1.1";
 
 /// The attributes to ask for: all that the definition lists, or all there are, and by name what a server gives
 /// only then.
-fn requested(settings: &LdapSettings) -> Vec<String> {
+fn requested(settings: &LdapSettings, summed: Option<&str>) -> Vec<String> {
     let account = settings.effective_account();
     let mut names: Vec<String> = Vec::new();
     if account.attributes.is_none() {
@@ -351,9 +368,13 @@ fn requested(settings: &LdapSettings) -> Vec<String> {
     }
     names.push(account.native_identity.clone());
     names.extend(account.named().into_iter().map(|(_, name)| name.to_owned()));
+    names.extend(summed.map(str::to_owned));
     if let Some(groups) = &settings.groups {
         names.push(groups.account_attribute.clone());
-        names.retain(|name| !name.eq_ignore_ascii_case(&groups.attribute));
+        let is_made = |name: &String| {
+            name.eq_ignore_ascii_case(&groups.attribute) || groups.nested && name == GROUP_PATHS
+        };
+        names.retain(|name| !is_made(name));
     }
     if settings.directory == Directory::ActiveDirectory {
         names.extend(active_directory::FLAGS.map(str::to_owned));

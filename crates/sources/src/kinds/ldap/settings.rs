@@ -13,6 +13,9 @@ pub(super) const DN: &str = "dn";
 /// Attribute that holds the groups an account is a member of.
 pub(super) const MEMBER_OF: &str = "memberOf";
 
+/// Attribute that says how an account is in the groups that it is in through others.
+pub(super) const GROUP_PATHS: &str = "groupPaths";
+
 /// The `[ldap]` table of a definition file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -127,6 +130,10 @@ pub struct GroupSettings {
     /// Attribute of the account under which the groups are kept, as entitlements.
     #[serde(default = "default_groups_attribute")]
     pub attribute: String,
+    /// Whether an account is in the groups, too, that have its groups as members. How it is in such a group becomes a value
+    /// of the attribute `groupPaths`.
+    #[serde(default)]
+    pub nested: bool,
 }
 
 fn default_filter() -> String {
@@ -212,6 +219,9 @@ impl LdapSettings {
             account.uuid = Some("objectGUID".to_owned());
         }
         if let Some(groups) = &self.groups {
+            if let Some(attributes) = account.attributes.as_mut().filter(|_| groups.nested) {
+                attributes.push(GROUP_PATHS.to_owned());
+            }
             for list in [Some(&mut account.entitlements), account.attributes.as_mut()].into_iter().flatten() {
                 if !list.iter().any(|name| name.eq_ignore_ascii_case(&groups.attribute)) {
                     list.push(groups.attribute.clone());
@@ -289,6 +299,11 @@ impl SourceSettings for LdapSettings {
                     return fault(key, "must not be blank");
                 }
             }
+            if groups.nested && !groups.account_attribute.eq_ignore_ascii_case(DN) {
+                let reason =
+                    "expected groups that name their members by `dn`: others cannot have groups as members";
+                return fault("groups.nested", reason);
+            }
         }
         if self.changes.is_some() && self.directory == Directory::Generic && self.wants(MEMBER_OF) {
             let reason =
@@ -304,6 +319,7 @@ impl SourceSettings for LdapSettings {
 
     /// The groups that are searched for.
     fn adds(&self, name: &str) -> bool {
-        self.groups.as_ref().is_some_and(|groups| groups.attribute == name)
+        let adds = |groups: &GroupSettings| groups.attribute == name || groups.nested && name == GROUP_PATHS;
+        self.groups.as_ref().is_some_and(adds)
     }
 }

@@ -8,12 +8,13 @@ use super::SqlSettings;
 use super::settings::Place;
 use super::values::Form;
 use crate::secret::Secret;
+use crate::total::TotalDefinition;
 
 /// With what a connection is opened.
 pub(super) struct Access<'a> {
     pub(super) settings: &'a SqlSettings,
-    /// The query that gives the owner's total, if there is one.
-    pub(super) total: Option<&'a str>,
+    /// The owner's total, where a query gives it.
+    pub(super) total: Option<&'a TotalDefinition>,
     pub(super) place: Place<'a>,
     pub(super) ca_file: Option<&'a Path>,
     pub(super) password: Option<&'a Secret>,

@@ -16,6 +16,7 @@ use super::values::{self, Form};
 use crate::account::{AccountSink, Record};
 use crate::reader::ReadError;
 use crate::remote::{Feed, Stop};
+use crate::total::{Stated, TotalDefinition};
 
 /// Rows asked for at a time.
 const FETCH_ROWS: usize = 2000;
@@ -69,8 +70,8 @@ where
     if let Some(warning) = warning {
         feed.sink.warn(warning.to_owned());
     }
-    if let Some(query) = access.total {
-        feed.sink.reported_total = Some(total::<D>(settings, query, connection).await?);
+    if let Some(total) = access.total {
+        feed.sink.stated = Some(Ok(stated::<D>(settings, total, connection).await?));
     }
     let fields = prepare::<D>(settings, connection).await?;
     declare(settings, &mut feed.sink, &fields)?;
@@ -96,27 +97,32 @@ where
     }
 }
 
-/// The one number of the query that gives the owner's total, in the same state of the database as the rows.
-async fn total<D: Dialect>(
+/// The numbers of the query that gives the owner's total, in the same state of the database as the rows.
+async fn stated<D: Dialect>(
     settings: &SqlSettings,
-    query: &str,
+    total: &TotalDefinition,
     connection: &mut D::Connection,
-) -> Result<u64, Stop>
+) -> Result<Stated, Stop>
 where
     for<'c> &'c mut D::Connection: Executor<'c, Database = D>,
     usize: ColumnIndex<D::Row>,
 {
+    let query = total.query.as_deref().unwrap_or_default();
     let refuse = |reason: &str| failed(settings, format!("total.query: {reason}"));
     let runnable = |error: sqlx::Error| {
         let reason =
             error.as_database_error().map_or_else(|| error.to_string(), |error| error.message().to_owned());
         refuse(&format!("the query cannot be run: {reason}"))
     };
+    let (columns, wanted) = match total.sum_of {
+        None => (1, "expected one column"),
+        Some(_) => (2, "expected two columns, the number of records and the sum"),
+    };
     // Prepared for the same reason as the query of the rows: one statement.
     let statement =
         connection.prepare(AssertSqlSafe(query.to_owned()).into_sql_str()).await.map_err(runnable)?;
-    if statement.columns().len() != 1 {
-        return Err(refuse("expected one column"));
+    if statement.columns().len() != columns {
+        return Err(refuse(wanted));
     }
     drop(statement);
     let fetch = D::declare_cursor(connection, query, 2).await.map_err(runnable)?;
@@ -125,20 +131,30 @@ where
     {
         let mut rows = sqlx::raw_sql(AssertSqlSafe(statement)).fetch(&mut *connection);
         while let Some(row) = rows.try_next().await.map_err(runnable)? {
-            let value = row.try_get_raw(0).map_err(runnable)?;
-            let text = if value.is_null() { None } else { D::text(value).ok().map(str::to_owned) };
-            found.push(text);
+            let mut texts = Vec::with_capacity(columns);
+            for column in 0..columns {
+                let value = row.try_get_raw(column).map_err(runnable)?;
+                texts.push(if value.is_null() { None } else { D::text(value).ok().map(str::to_owned) });
+            }
+            found.push(texts);
         }
     }
     D::close_cursor(connection).await.map_err(runnable)?;
-    match &found[..] {
-        [Some(text)] => text.parse().map_err(|_| refuse("expected a whole number that is not negative")),
-        [None] => Err(refuse("expected a whole number, and it is null")),
-        _ => Err(refuse(&format!(
-            "expected one row: found {}",
-            if found.is_empty() { "none" } else { "several" }
-        ))),
+    let [texts] = &found[..] else {
+        let found = if found.is_empty() { "none" } else { "several" };
+        return Err(refuse(&format!("expected one row: found {found}")));
+    };
+    let mut texts = texts.iter().map(Option::as_deref);
+    let (count, sum) = (texts.next().flatten(), texts.next().flatten());
+    match (count, total.sum_of.is_some()) {
+        (None, false) => return Err(refuse("expected a whole number, and it is null")),
+        (None, true) if sum.is_none() => return Err(refuse("expected numbers, and they are null")),
+        _ => {}
     }
+    // The sum of no rows is null.
+    let sum = sum.or_else(|| (total.sum_of.is_some() && count == Some("0")).then_some("0"));
+    // A database has a point before the decimals, whatever the column has.
+    Stated::of(count, sum, '.').map_err(|reason| refuse(&reason))
 }
 
 /// The columns of the query.

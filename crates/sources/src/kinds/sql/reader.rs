@@ -35,12 +35,12 @@ impl SourceKind for SqlSettings {
         let sink = AccountSink::new(self.account.clone(), named);
         let time_limit = Duration::from_secs(self.total_timeout_s);
         let settings = self.clone();
-        let total = opening.total.and_then(|total| total.query.clone());
+        let total = opening.total.filter(|total| total.query.is_some()).cloned();
         RemoteReader::start(self.url.clone(), time_limit, sink, async move |feed| {
             let place = settings.place().expect("a URL of another form is a fault of the settings");
             let system = place.system;
             let (ca_file, password) = (ca_file.as_deref(), password.as_ref());
-            let access = Access { settings: &settings, total: total.as_deref(), place, ca_file, password };
+            let access = Access { settings: &settings, total: total.as_ref(), place, ca_file, password };
             match system {
                 System::Postgres => read::<Postgres>(&access, feed).await,
                 System::MySql => read::<MySql>(&access, feed).await,
