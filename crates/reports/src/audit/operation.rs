@@ -37,6 +37,8 @@ pub enum AuditOperation {
     FilesRemoved,
     /// The files of a result expired: they are gone or going.
     ResultExpired,
+    /// The files of a result that expired could not be removed: their bucket keeps them.
+    ResultNotRemoved,
     /// A result is held, or no longer held: whether its files may expire.
     ResultHeld,
     /// A notification was given up: its recipient was not told.
@@ -71,7 +73,7 @@ pub struct PublishedOperation {
 
 impl AuditOperation {
     /// All of them.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::Start,
         Self::ReadResult,
         Self::Download,
@@ -88,6 +90,7 @@ impl AuditOperation {
         Self::SnapshotExpired,
         Self::FilesRemoved,
         Self::ResultExpired,
+        Self::ResultNotRemoved,
         Self::ResultHeld,
         Self::NotificationFailed,
         Self::Resealed,
@@ -116,6 +119,7 @@ impl AuditOperation {
             Self::SnapshotExpired => "snapshot_expired",
             Self::FilesRemoved => "files_removed",
             Self::ResultExpired => "result_expired",
+            Self::ResultNotRemoved => "result_not_removed",
             Self::ResultHeld => "result_held",
             Self::NotificationFailed => "notification_failed",
             Self::Resealed => "trail_resealed",
@@ -189,6 +193,9 @@ impl AuditOperation {
             }
             Self::ResultExpired => {
                 ("REPORT_EXPIRE_PASSED", "Expire Report Passed", "EXPIRE", "REPORTS", "PASSED")
+            }
+            Self::ResultNotRemoved => {
+                ("REPORT_EXPIRE_FAILED", "Expire Report Failed", "EXPIRE", "REPORTS", "FAILED")
             }
             Self::ResultHeld => ("REPORT_HOLD_PASSED", "Hold Report Passed", "HOLD", "REPORTS", "PASSED"),
             Self::NotificationFailed => {
