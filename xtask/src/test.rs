@@ -22,6 +22,7 @@ pub fn run(workspace: &Workspace) -> Result<bool> {
     let postgres = install::postgres();
     let delta = setup::python_with_delta(workspace);
     let kafka = install::python_with_kafka(workspace);
+    let azurite = install::azurite(workspace);
     let mail = setup::mail_server();
     let binary = workspace.binary(None)?;
 
@@ -44,12 +45,18 @@ pub fn run(workspace: &Workspace) -> Result<bool> {
             must_run_everything(),
         );
     }
+    if let Err(failure) = &azurite {
+        tally.cannot_run("results in Azure Blob Storage", failure, must_run_everything());
+    }
     // What is installed must be used: a test that skips itself then fails.
     let needed = |is_there: bool| is_there.then(|| OsString::from("1"));
     let required = [
         ("MUSTER_REQUIRE_LUCENE", needed(lucene.is_ok())),
         ("MUSTER_REQUIRE_POSTGRES", needed(postgres.is_ok())),
         ("MUSTER_DELTA_PYTHON", delta.ok().map(OsString::from)),
+        // It is in the same virtual environment.
+        ("MUSTER_MOTO_SERVER", kafka.as_ref().ok().map(|python| python.with_file_name("moto_server").into())),
+        ("MUSTER_AZURITE", azurite.ok().map(OsString::from)),
         ("MUSTER_KAFKA_PYTHON", kafka.ok().map(OsString::from)),
     ];
     let mut parts = Parts { tally, begun: Instant::now(), rows: Vec::new() };

@@ -244,6 +244,8 @@ impl FileStream {
             .transport
             .send(Repeat::Always, |http| {
                 let request = http.get(self.source.url.clone()).query(&self.source.query);
+                // A token goes nowhere else, so a redirect to another place is of no use.
+                let request = request.header("prefer", "return=representation");
                 match &self.etag {
                     Some(etag) if self.bytes > 0 => {
                         request.header(RANGE, format!("bytes={}-", self.bytes)).header(IF_RANGE, etag)

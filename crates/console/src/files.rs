@@ -40,7 +40,10 @@ pub(crate) async fn passed(
     address: &str,
     headers: &HeaderMap,
 ) -> Result<Response, Problem> {
-    let mut response = visitor.api.stream(address, some_of(headers, &ASKED)).await?;
+    let mut asked = some_of(headers, &ASKED);
+    // The pages' policy lets a browser load nothing from another place.
+    asked.insert("prefer", HeaderValue::from_static("return=representation"));
+    let mut response = visitor.api.stream(address, asked).await?;
     let mut kept = some_of(response.headers(), &ANSWERED);
     // A file is never a page of this console. A page that the API makes has a policy of its own.
     kept.entry(CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static("default-src 'none'; sandbox"));

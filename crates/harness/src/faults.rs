@@ -7,6 +7,7 @@
 //! part of `cargo xtask test`; the long form takes hours. docs/harness.md has a table of the parts.
 
 mod attacks;
+mod bucket;
 mod cycle;
 mod disk;
 mod failpoints;
@@ -18,6 +19,7 @@ mod races;
 mod schedules;
 mod tamper;
 
+use crate::bucket::Store;
 use crate::command;
 use crate::copies::copy_installation;
 use crate::failure::{Context, Failure, Result};
@@ -114,6 +116,8 @@ pub enum Part {
     Schedules,
     /// PostgreSQL restarts, crashes, cuts connections, is absent or silent, under two nodes
     Outage,
+    /// Results in a bucket: SIGKILL, and a store that refuses, waits, is slow, or whose connections break
+    Bucket,
     /// One client against all others; flipped bits, SQL that does not end, slow readers, forged packages
     Attacks,
     /// The task protocol, in every order of steps
@@ -252,6 +256,7 @@ impl PartRun<'_> {
             Part::Nodes => self.nodes(),
             Part::Schedules => self.schedules(),
             Part::Outage => self.outages(),
+            Part::Bucket => self.bucket(),
             Part::Attacks => self.attacks(),
             Part::Model => model::run(self.workspace).map(|(tally, states)| PartRow {
                 tally,
@@ -325,6 +330,20 @@ impl PartRun<'_> {
         Ok(PartRow::of(&done, what, None))
     }
 
+    fn bucket(&self) -> Result<PartRow> {
+        let installation = self.installation()?;
+        let folder = self.workspace.fresh_folder(&format!("faults-{}-store", self.plan.part))?;
+        let store = match Store::start(self.workspace, &folder) {
+            Ok(store) => store,
+            Err(failure) => return Ok(PartRow::skipped("bucket", &failure)),
+        };
+        let names = bucket::names(self.either(1, 100));
+        let done = progress::run_units(&self.plan, &names, |index, lane| {
+            bucket::run(&installation, &store, &self.lane(lane)?, index, self.options.seed)
+        })?;
+        Ok(PartRow::of(&done, bucket::summary(&done.all), None))
+    }
+
     fn attacks(&self) -> Result<PartRow> {
         let installation = self.installation()?;
         let one_by_one = PartPlan { lanes: 1, ..self.plan.clone() };
@@ -369,9 +388,15 @@ impl PartRun<'_> {
         };
         let prepared = cycle::prepare(installation)?;
         let points = CrashPoint::every(postgres.is_some(), self.options.long);
+        // Results are in a bucket at some of the failpoints over SQLite; without a store, each of these is a fault.
+        let folder = self.workspace.fresh_folder(&format!("faults-{}-store", self.plan.part))?;
+        let store = match postgres {
+            None => Some(Store::start(self.workspace, &folder)?),
+            Some(_) => None,
+        };
         let names: Vec<_> = points.iter().map(CrashPoint::name).collect();
         let done = progress::run_units(&self.plan, &names, |index, lane| {
-            Ok(failpoints::run(&prepared, postgres, &self.lane(lane)?, lane, &points[index]))
+            Ok(failpoints::run(&prepared, postgres, store.as_ref(), &self.lane(lane)?, lane, &points[index]))
         })?;
         let count = failpoints::count(postgres.is_some());
         let what = format!("{count} failpoints, {} crashes at them", done.all.count(failpoints::CRASHES));

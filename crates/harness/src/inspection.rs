@@ -5,6 +5,7 @@
 //! log is copied first, because even a reader would recover it; the database's file gets a second name (a hard link) and
 //! is opened for reading only, which writes nothing to it.
 
+use crate::bucket::BucketFolder;
 use crate::command;
 use crate::failure::{Context, Failure, Result};
 use crate::history::{History, Inspection, Phase, Recorded, StoredFile, TaskRow, hex};
@@ -13,11 +14,12 @@ use crate::postgres;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::process::Command;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+/// The file that says whose results are in a bucket.
+const BUCKET_MARK: &str = "installation";
 /// How long PostgreSQL may continue the work of a dead process.
 const PATIENCE: Duration = Duration::from_secs(300);
 
@@ -60,20 +62,26 @@ pub fn is_possible() -> Result<()> {
 /// When the database cannot be read, or is damaged.
 pub fn inspect(history: &History, installation: &Installation, phase: Phase, after: u64) -> Result<u64> {
     match installation.postgres() {
-        Some((url, shared)) => inspect_postgres(history, url, shared, phase, after),
-        None => inspect_sqlite(history, &installation.data, phase, after),
+        Some((url, _)) => inspect_postgres(history, url, installation, phase, after),
+        None => inspect_sqlite(history, installation, phase, after),
     }
 }
 
-fn inspect_sqlite(history: &History, data: &Path, phase: Phase, after: u64) -> Result<u64> {
+fn inspect_sqlite(history: &History, of: &Installation, phase: Phase, after: u64) -> Result<u64> {
     let begun = history.moment();
     let mut python = Command::new("python3");
-    python.args(["-c", SCRIPT]).arg(data).arg(format!("{phase:?}")).arg(after.to_string());
+    python.args(["-c", SCRIPT]).arg(&of.data).arg(format!("{phase:?}")).arg(after.to_string());
     let seen = command::output(&mut python)?;
-    add(history, begun, &seen, data, phase)
+    add(history, begun, &seen, of, phase)
 }
 
-fn inspect_postgres(history: &History, url: &str, shared: &Path, phase: Phase, after: u64) -> Result<u64> {
+fn inspect_postgres(
+    history: &History,
+    url: &str,
+    of: &Installation,
+    phase: Phase,
+    after: u64,
+) -> Result<u64> {
     if phase == Phase::Dead {
         wait_until_disconnected(url)?;
     }
@@ -90,7 +98,7 @@ fn inspect_postgres(history: &History, url: &str, shared: &Path, phase: Phase, a
             'sound', json_build_array('ok'))"
     );
     let seen = postgres::ask(url, &query)?;
-    add(history, begun, &seen, shared, phase)
+    add(history, begun, &seen, of, phase)
 }
 
 /// Waits until PostgreSQL has noticed that a process is dead: it may still execute what that process had sent.
@@ -107,14 +115,14 @@ fn wait_until_disconnected(url: &str) -> Result<()> {
     Ok(())
 }
 
-fn add(history: &History, begun: u64, seen: &str, folder: &Path, phase: Phase) -> Result<u64> {
+fn add(history: &History, begun: u64, seen: &str, of: &Installation, phase: Phase) -> Result<u64> {
     let seen: Value = serde_json::from_str(seen).context(|| "rows cannot be read".into())?;
     if seen["sound"] != serde_json::json!(["ok"]) {
         return Err(Failure::new(format!("the database is damaged: {}", seen["sound"])));
     }
     let mut rows = Vec::new();
     for row in seen["rows"].as_array().into_iter().flatten() {
-        rows.push(row_of(row, folder, phase == Phase::Settled)?);
+        rows.push(row_of(row, of, phase == Phase::Settled)?);
     }
     let downloads = seen["downloads"].as_array().into_iter().flatten();
     let downloads = downloads
@@ -124,7 +132,16 @@ fn add(history: &History, begun: u64, seen: &str, folder: &Path, phase: Phase) -
     Ok(seen["last"].as_u64().unwrap_or_default())
 }
 
-fn row_of(row: &Value, data: &Path, read_files: bool) -> Result<TaskRow> {
+/// A file of a result, wherever results are; `None` if it is not there.
+fn result_file(of: &Installation, name: &str) -> Result<Option<Vec<u8>>> {
+    match (std::fs::read(of.results().join(name)), BucketFolder::of(of)) {
+        (Ok(content), _) => Ok(Some(content)),
+        (Err(_), Some(bucket)) => bucket.read(name),
+        (Err(_), None) => Ok(None),
+    }
+}
+
+fn row_of(row: &Value, of: &Installation, read_files: bool) -> Result<TaskRow> {
     let text = |name: &str| row[name].as_str().unwrap_or_default().to_owned();
     let mut files = Vec::new();
     if let Some(list) = row["files"].as_str() {
@@ -133,7 +150,7 @@ fn row_of(row: &Value, data: &Path, read_files: bool) -> Result<TaskRow> {
         for file in list {
             let name = file["stored_name"].as_str().unwrap_or_default().to_owned();
             let bytes = match read_files {
-                true => std::fs::read(data.join("results").join(&name)).ok(),
+                true => result_file(of, &name)?,
                 false => None,
             };
             files.push(StoredFile {
@@ -155,10 +172,10 @@ fn row_of(row: &Value, data: &Path, read_files: bool) -> Result<TaskRow> {
     })
 }
 
-/// The names of the files in the folder of results, in order.
+/// The names of the files in the folder of results and in their bucket, in order.
 ///
 /// # Errors
-/// When the folder cannot be listed.
+/// When one of them cannot be listed.
 pub fn result_names(installation: &Installation) -> Result<Vec<String>> {
     let folder = installation.results();
     let unreadable = || format!("{} cannot be listed", folder.display());
@@ -169,11 +186,14 @@ pub fn result_names(installation: &Installation) -> Result<Vec<String>> {
             names.push(name);
         }
     }
+    if let Some(bucket) = BucketFolder::of(installation) {
+        names.extend(bucket.names()?.into_iter().filter(|name| name != BUCKET_MARK));
+    }
     names.sort();
     Ok(names)
 }
 
-/// A line for each file in the folder of results that no record names, in the last inspection of the history.
+/// A line for each file in the folder of results or in their bucket that no record names, in the last inspection of the history.
 ///
 /// # Errors
 /// When the folder cannot be listed.

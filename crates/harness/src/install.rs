@@ -28,8 +28,10 @@ const TELEMETRY_VERSION: &str = "1.45.2";
 /// Version of schemathesis, which makes hostile requests.
 const SCHEMATHESIS_VERSION: &str = "4.32.5";
 /// The packages of the relay's tests: Kafka's client reads what was sent, and moto is the object store in which the broker
-/// keeps it.
+/// keeps it. Moto is the store of backups and results in other tests, too.
 const KAFKA_PACKAGES: &str = "confluent-kafka==2.16.1 moto[server,s3]==5.2.5";
+/// Version of Microsoft's emulator of Azure Blob Storage.
+const AZURITE_VERSION: &str = "3.35.0";
 /// Version of the broker that the relay's long tests send to.
 const TANSU_VERSION: &str = "0.6.0";
 
@@ -102,6 +104,16 @@ pub fn node_modules_with_browser(workspace: &Workspace) -> Result<PathBuf> {
 /// When it cannot be installed.
 pub fn node_modules_with_issuer(workspace: &Workspace) -> Result<PathBuf> {
     node_modules_with(workspace, &format!("npm-{}", ISSUER_PACKAGES.join("-")), &ISSUER_PACKAGES)
+}
+
+/// Microsoft's emulator of Azure Blob Storage.
+///
+/// # Errors
+/// When it cannot be installed.
+pub fn azurite(workspace: &Workspace) -> Result<PathBuf> {
+    let package = format!("azurite@{AZURITE_VERSION}");
+    let modules = node_modules_with(workspace, &format!("npm-{package}"), &[&package])?;
+    Ok(modules.join(".bin/azurite-blob"))
 }
 
 /// The `node_modules` folder with these packages.

@@ -211,7 +211,8 @@ impl Installation {
         ]
     }
 
-    fn setting(&self, name: &str) -> Option<&str> {
+    /// One of its settings.
+    pub(crate) fn setting(&self, name: &str) -> Option<&str> {
         self.settings.iter().find(|(setting, _)| setting == name).map(|(_, value)| value.as_str())
     }
 

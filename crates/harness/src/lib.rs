@@ -11,6 +11,7 @@
 
 pub mod api;
 pub mod book;
+mod bucket;
 pub mod clients;
 pub mod command;
 pub mod console;

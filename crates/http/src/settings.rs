@@ -30,6 +30,8 @@ pub struct Settings {
     pub body_timeout: Duration,
     /// How long a request may take until its answer begins.
     pub request_timeout: Duration,
+    /// For how long a download is given to an address outside of the service, if it is.
+    pub presign: Option<Duration>,
 }
 
 impl Default for Settings {
@@ -46,6 +48,7 @@ impl Default for Settings {
             body_bytes_max: 1024 * 1024,
             body_timeout: Duration::from_secs(30),
             request_timeout: Duration::from_secs(60),
+            presign: None,
         }
     }
 }

@@ -237,6 +237,28 @@ settings! {
         keep_days: Option<u32> = None,
         /// This many of the newest results of each report with the same arguments are kept, whatever their age.
         keep_last: u32 = 1,
+        /// The bucket that new files of results go to: `s3://BUCKET/FOLDER`, `az://CONTAINER/FOLDER` or
+        /// `gs://BUCKET/FOLDER`, each installation its own. If absent, they are in the folder `results`.
+        /// docs/object-store.md explains it.
+        location: Option<String> = None,
+        /// A file that says how the bucket is reached, one `NAME=value` a line, with the variables that the service's own
+        /// programs read, such as `AWS_ACCESS_KEY_ID`. They count more than variables of the environment. Read at the
+        /// start; only its owner may be able to read it. A relative path starts from the data directory;
+        /// `credential:NAME` is a credential of systemd.
+        location_file: Option<PathBuf> = None,
+        /// A file that is larger than this is sent to the bucket in parts of this size, at least 5 MiB for most stores. Each
+        /// report that is sent holds three parts in memory.
+        part_size: ByteSize = ByteSize(16 << 20),
+    }
+
+    /// Downloads.
+    downloads: Downloads {
+        /// Whether a download from a bucket is answered with a redirect to an address of the bucket, which works for
+        /// `downloads.presign_s` seconds for whoever has it. Rights are checked and events recorded before. Downloads that
+        /// ask for a name of their own are sent by the service.
+        presign: bool = false,
+        /// How long such an address works, 1 to 3600.
+        presign_s: u64 = 60,
     }
 
     /// Reports.

@@ -6,7 +6,7 @@
 //! muster.db        tasks, credentials, sources, snapshots, audit trail; unless they are in PostgreSQL
 //! keys/            keys of client secrets, access tokens, webhooks, the audit trail's seals and evidence packages
 //! tables/          identity data, one folder for each table; trash/ for files that no snapshot reads
-//! results/         files of reports; trash/ for those that no record names
+//! results/         files of reports; trash/ for those that no record names. With `results.location`, new ones are in a bucket
 //! work/            what does not outlive a run
 //! restored         the backup that the data directory was restored from, if it was
 //! restoring        there until a restore has ended; no command opens the data directory before
@@ -28,6 +28,7 @@ mod pkcs11;
 mod secret_file;
 mod token_keys;
 
+use crate::bucket;
 use crate::clock::SystemClock;
 use crate::config::Settings;
 use crate::failure::{Context, Failure, Result};
@@ -49,7 +50,7 @@ use muster_runs::backup::DATABASE;
 use muster_runs::{Events, KeptDefinitions, Lock, ResultFiles, clear_work, find_snapshot, lock};
 use muster_store::{Deciding, Place, SealKey, Store};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use token_keys::TokenKeyFiles;
 
 pub use folder::private_dir as make_private;
@@ -87,6 +88,8 @@ pub struct DataDir {
     dir: PathBuf,
     /// What all processes on one database share; the data directory itself where nobody shares.
     shared: PathBuf,
+    /// The result files, once they are opened.
+    files: OnceLock<ResultFiles>,
 }
 
 /// The folders of a data directory that has nothing yet.
@@ -177,6 +180,7 @@ impl DataDir {
             store: Arc::new(store),
             dir,
             shared,
+            files: OnceLock::new(),
         };
         if opening.adopt {
             let details = format!("database joined with {}", data.shared.display());
@@ -278,9 +282,22 @@ impl DataDir {
         self.settings.store.url.is_some()
     }
 
-    /// The result files.
+    /// The result files: in their folder, or in the bucket of the settings.
     pub fn files(&self) -> Result<ResultFiles> {
-        Ok(ResultFiles::open(self.results_dir())?)
+        if let Some(files) = self.files.get() {
+            return Ok(files.clone());
+        }
+        let files = match bucket::of_results(&self.settings, &self.dir)? {
+            None => ResultFiles::open(self.results_dir())?,
+            Some(place) => {
+                let mark = folder::secret(&self.shared.join(MARK))?
+                    .ok_or_else(|| Failure::new("the mark of the folder has gone away"))?;
+                let mark = mark.trim_end().to_owned();
+                ResultFiles::in_bucket(self.results_dir(), self.work_dir()?, &place, mark)?
+            }
+        };
+        // One set of connections for all of the process.
+        Ok(self.files.get_or_init(|| files).clone())
     }
 
     /// Folder of the service's keys.

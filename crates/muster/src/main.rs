@@ -4,6 +4,7 @@
 //! (`muster-runs` has them), and it alone reads the environment, the clock and randomness.
 
 mod api;
+mod bucket;
 mod cli;
 mod clock;
 mod commands;

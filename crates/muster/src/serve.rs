@@ -26,9 +26,9 @@ use muster_reports::ids::WorkerId;
 use muster_reports::ports::{Clock, Ids, ReportRunner};
 use muster_reports::schedule::time_zone;
 use muster_reports::scheduled::RunAttempts;
-use muster_reports::{Catalogue, Reports, service};
+use muster_reports::{Catalogue, Category, Reports, service};
 use muster_runs::{
-    Copies, CustomDefinitions, Inspections, Lock, ResultExpiry, ResultFiles, ServiceReadiness, Swept,
+    Copies, CustomDefinitions, Inspections, Lock, ResultExpiry, ResultFiles, ServiceReadiness, Sweep, Swept,
 };
 use muster_telemetry::{Meters, Places, Telemetry};
 use muster_worker::{Scheduler, SchedulerSettings, Stop, Worker, WorkerSettings};
@@ -179,7 +179,14 @@ impl Service {
             false => None,
         };
         let files = Arc::new(data.files()?);
-        data.sweep()?.run(swept).await?;
+        let in_bucket = settings.results.location.is_some();
+        match data.sweep()?.run(swept).await {
+            // What waits in the store of tasks is served all the same, and a report waits for its bucket.
+            Err(error) if in_bucket && error.category == Category::Unavailable => {
+                tracing::error!(error = error_chain(&error), "the bucket of results is not swept");
+            }
+            swept => swept?,
+        }
 
         let (stopping, worker_stop) = (CancellationToken::new(), Stop::default());
         let kept = data.kept_definitions(catalogue.clone());
@@ -225,8 +232,8 @@ impl Service {
             parts.spawn(Arc::new(data.deliverer()?).run(stopping.clone()));
         }
         parts.spawn(kept.follow(stopping.clone()));
-        parts.spawn(expire_results(data.result_expiry()?, stopping.clone()));
         parts.spawn(remind_reviewers(reminding, stopping.clone()));
+        parts.spawn(expire_results(data.result_expiry()?, data.sweep()?, stopping.clone()));
         if let Some(relay) = relay(data)? {
             parts.spawn(relay.run(stopping.clone()));
         }
@@ -321,9 +328,15 @@ const EXPIRY_INTERVAL: Duration = Duration::from_secs(600);
 /// How often it is looked for reviewers who are to be told that their time ends.
 const REMIND_INTERVAL: Duration = Duration::from_secs(60);
 
-/// Lets results expire again and again, and finishes at the start what a process that was killed has begun.
-async fn expire_results(expiry: ResultExpiry, stopping: CancellationToken) {
+/// Lets results expire again and again, and finishes at the start what a process that was killed has begun. Uploads to a bucket
+/// that nobody goes on with are given up.
+async fn expire_results(expiry: ResultExpiry, sweep: Sweep, stopping: CancellationToken) {
     while !stopping.is_cancelled() {
+        match sweep.give_up_uploads().await {
+            Ok(0) => {}
+            Ok(uploads) => tracing::info!(uploads, "uploads that had not ended are given up"),
+            Err(error) => tracing::error!(error = error_chain(&error), "uploads cannot be given up"),
+        }
         match expiry.run().await {
             Ok(expired) if expired.files > 0 => {
                 tracing::info!(results = expired.results, files = expired.files, "files of results expired");
@@ -457,7 +470,7 @@ fn state(
     engine: Arc<Engine>,
     stopping: CancellationToken,
 ) -> Result<AppState> {
-    let Settings { tenant, auth, rate_limit, server, .. } = &data.settings;
+    let Settings { tenant, auth, rate_limit, server, downloads, .. } = &data.settings;
     let window = TimeDelta::seconds(i64::try_from(rate_limit.window_s).unwrap_or(i64::MAX));
     let limit = |requests: u32| RateLimit { requests: requests as usize, window };
     let copies = Arc::new(Copies::default());
@@ -529,6 +542,7 @@ fn state(
             token_rate_limit: limit(rate_limit.token_requests),
             request_timeout: Duration::from_millis(server.request_timeout_ms),
             body_timeout: Duration::from_millis(server.body_timeout_ms),
+            presign: downloads.presign.then(|| Duration::from_secs(downloads.presign_s)),
             ..muster_http::Settings::default()
         },
     }))

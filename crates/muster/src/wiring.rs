@@ -18,7 +18,7 @@ use muster_runs::{
 };
 use muster_telemetry::Places;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// How often notifications that are due are looked for.
@@ -223,6 +223,9 @@ impl DataDir {
             clock: Arc::new(SystemClock),
             tenant: self.tenant.clone(),
             policy: self.settings.results.policy(),
+            audit: self.store.clone(),
+            events: self.events(),
+            kept: Mutex::default(),
         })
     }
 

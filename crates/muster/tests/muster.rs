@@ -27,6 +27,8 @@ mod mirror;
 mod plan;
 #[path = "muster/reports.rs"]
 mod reports;
+#[path = "muster/results_bucket.rs"]
+mod results_bucket;
 #[path = "muster/reviews.rs"]
 mod reviews;
 #[path = "muster/sdk.rs"]

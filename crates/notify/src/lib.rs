@@ -262,7 +262,8 @@ impl Deliverer {
         let limit = file.bytes;
         let read = tokio::task::spawn_blocking(move || -> std::io::Result<Option<Vec<u8>>> {
             let mut bytes = Vec::new();
-            files.open(&name)?.take(limit + 1).read_to_end(&mut bytes)?;
+            let file = files.open(&name, None).map_err(std::io::Error::other)?;
+            file.content.take(limit + 1).read_to_end(&mut bytes)?;
             let is_whole = muster_reports::ids::hex(Sha256::digest(&bytes)) == digest;
             Ok(is_whole.then_some(bytes))
         });

@@ -9,11 +9,12 @@ use hmac::{Hmac, KeyInit, Mac};
 use muster_reports::ids::{ClientId, WorkerId};
 use muster_reports::notification::DeliveryState;
 use muster_reports::notify::{Notify, Occasion, Wish};
+use muster_reports::ports::OpenedFile;
 use muster_reports::task::{AttemptEnd, NewTask};
 use muster_reports::trace::NoTraces;
 use muster_testkit::servers::smtpd::{self, Mode, PASSWORD, Smtpd};
 use muster_testkit::{CountingIds, MemoryStore, TestClock, build};
-use std::fs::File;
+use std::ops::Range;
 use std::path::PathBuf;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -24,8 +25,10 @@ const CONTENT: &str = "id,name\n1,Ada\n";
 struct Folder(PathBuf);
 
 impl FileOpener for Folder {
-    fn open(&self, stored_name: &str) -> std::io::Result<File> {
-        File::open(self.0.join(stored_name))
+    fn open(&self, stored_name: &str, _: Option<Range<u64>>) -> muster_reports::Result<OpenedFile> {
+        let text = std::fs::read(self.0.join(stored_name))
+            .map_err(|error| muster_reports::Error::internal("there is no such file", error))?;
+        Ok(OpenedFile { bytes: text.len() as u64, content: Box::new(std::io::Cursor::new(text)) })
     }
 }
 

@@ -45,6 +45,12 @@ failpoints! {
     ResultRenamed = "result-renamed",
     /// The final name is on the disk; no record names the file.
     ResultNamed = "result-named",
+    /// A result file is complete on this machine, and its bucket has nothing of it.
+    ResultUploadDue = "result-upload-due",
+    /// An upload of a result file in parts has begun, and the bucket has no part.
+    ResultUploadBegun = "result-upload-begun",
+    /// A result file is in its bucket; no record names it.
+    ResultUploaded = "result-uploaded",
     /// A file that no record will name has been removed.
     ResultDiscarded = "result-discarded",
     /// A sweep has removed one file.

@@ -85,6 +85,10 @@ metrics! {
     NOTIFICATIONS: Gauge "muster_notifications_waiting" [] "Notifications that are still to be delivered.";
     NOTIFICATIONS_OLDEST: Gauge "muster_notifications_oldest_timestamp_seconds" []
         "When the oldest notification that waits was made, in seconds since 1970; now if none waits.";
+    BUCKET_REQUESTS: Counter "muster_bucket_requests_total" ["method", "status"]
+        "Requests to buckets, repeated ones included. `status` is `none` where no answer came.";
+    RESULTS_KEPT: Gauge "muster_results_not_removed" []
+        "Results that have expired and whose files could not be removed, because their bucket keeps them.";
     DISK_FREE: Gauge "muster_disk_free_bytes" ["folder"] "Bytes that the disk of a folder has left: `data`, `shared` or `work`.";
     PLAN_MEMORY: Gauge "muster_plan_memory_bytes" [] "Memory that plans have reserved, in bytes.";
     PLAN_MEMORY_LIMIT: Gauge "muster_plan_memory_limit_bytes" [] "The most that plans may reserve, in bytes (`engine.memory_limit`).";

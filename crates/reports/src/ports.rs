@@ -32,8 +32,8 @@ use crate::task_list::{TaskPage, VisibleTasks};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::fs::File;
-use std::io;
+use std::io::Read;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -452,13 +452,33 @@ pub trait ReportRunner: Send + Sync {
     async fn run(&self, claim: &Claim, progress: &ProgressCell) -> Result<RunOutcome>;
 }
 
+/// A published file that is opened.
+pub struct OpenedFile {
+    /// The size of the whole file.
+    pub bytes: u64,
+    /// The bytes that were asked for. They are read where blocking is allowed.
+    pub content: Box<dyn Read + Send>,
+}
+
 /// Opens published files.
+#[async_trait]
 pub trait FileOpener: Send + Sync {
-    /// The file under this stored name, for reading from its start. Called where blocking is allowed.
+    /// The file under this stored name: the bytes of the range, which is inside of the file, or all of them. Called where
+    /// blocking is allowed.
     ///
     /// # Errors
     /// When there is no such file or it cannot be read.
-    fn open(&self, stored_name: &str) -> io::Result<File>;
+    fn open(&self, stored_name: &str, range: Option<Range<u64>>) -> Result<OpenedFile>;
+
+    /// An address outside of the service at which whoever has it can read the file for some time; `None` where there is none,
+    /// and the service sends the file.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    async fn signed_address(&self, stored_name: &str, lifetime: Duration) -> Result<Option<String>> {
+        let _ = (stored_name, lifetime);
+        Ok(None)
+    }
 }
 
 /// What removes files that were written for a result and will never be published.

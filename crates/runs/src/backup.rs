@@ -21,6 +21,7 @@ mod objects;
 mod place;
 
 use crate::lock::Lock;
+use crate::result_files::ResultFiles;
 use chrono::{DateTime, Utc};
 use muster_reports::error::{Error, Result};
 use muster_reports::failpoint::{Failpoint, reached};
@@ -30,9 +31,9 @@ use muster_reports::task::PublishedFile;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
-pub use bucket::BucketPlace;
 pub use place::BackupPlace;
 
 /// Marks a folder of backups.
@@ -104,7 +105,9 @@ pub struct BackupParts {
     pub snapshots: Vec<SnapshotManifest>,
     /// The results that it names.
     pub results: Vec<PublishedFile>,
-    /// The folder that has `tables` and `results`: the data directory, or the one that processes share.
+    /// Their files.
+    pub files: ResultFiles,
+    /// The folder that has `tables`: the data directory, or the one that processes share.
     pub data: PathBuf,
     /// Further files: their places in the data directory, and where they are.
     pub others: Vec<(String, PathBuf)>,
@@ -336,16 +339,45 @@ struct Wanted {
     /// Its place in the data directory.
     path: String,
     /// Where it is now.
-    from: PathBuf,
+    from: Origin,
     /// Its SHA-256 and size, if they are recorded.
     known: Option<(String, u64)>,
+}
+
+/// Where a file is that a backup needs.
+enum Origin {
+    /// A file of this machine.
+    File(PathBuf),
+    /// The file of a result, wherever results are.
+    Result(Box<ResultFiles>, String),
+}
+
+impl Origin {
+    /// As people name it.
+    fn shown(&self) -> PathBuf {
+        match self {
+            Self::File(path) => path.clone(),
+            Self::Result(files, name) => files.shown(name).into(),
+        }
+    }
+
+    /// Opens it; `None` if it does not exist.
+    fn open(&self) -> Result<Option<Box<dyn Read + Send>>> {
+        match self {
+            Self::File(path) => {
+                Ok(objects::open(path)?.map(|file| -> Box<dyn Read + Send> { Box::new(file) }))
+            }
+            Self::Result(files, name) => Ok(files.find_published(name, None)?.map(|found| found.content)),
+        }
+    }
 }
 
 /// Every file of a backup. The logs of tables come after the database, so that they have every version that it names.
 fn wanted_files(parts: &BackupParts) -> Result<Vec<Wanted>> {
     let database = if parts.schema.is_some() { DUMP } else { DATABASE };
-    let mut wanted = vec![Wanted { path: database.to_owned(), from: parts.database.clone(), known: None }];
-    let in_data = |path: String, known| Wanted { from: parts.data.join(&path), path, known };
+    let from = Origin::File(parts.database.clone());
+    let mut wanted = vec![Wanted { path: database.to_owned(), from, known: None }];
+    let in_data = |path: String, known| Wanted { from: Origin::File(parts.data.join(&path)), path, known };
     let mut versions: BTreeMap<&str, u64> = BTreeMap::new();
     let mut seen = BTreeSet::new();
     for snapshot in &parts.snapshots {
@@ -376,10 +408,11 @@ fn wanted_files(parts: &BackupParts) -> Result<Vec<Wanted>> {
     }
     for file in &parts.results {
         let known = Some((file.sha256.clone(), file.bytes));
-        wanted.push(in_data(format!("results/{}", file.stored_name), known));
+        let from = Origin::Result(Box::new(parts.files.clone()), file.stored_name.clone());
+        wanted.push(Wanted { path: format!("results/{}", file.stored_name), from, known });
     }
     let others = parts.others.iter().cloned();
-    wanted.extend(others.map(|(path, from)| Wanted { path, from, known: None }));
+    wanted.extend(others.map(|(path, from)| Wanted { path, from: Origin::File(from), known: None }));
     Ok(wanted)
 }
 

@@ -131,6 +131,8 @@ struct ComparedRun {
     download: Download,
     cover: Cover,
     formula_guard: FormulaGuard,
+    /// The file, if it is in a bucket.
+    copy: Option<File>,
 }
 
 impl ComparedRun {
@@ -142,16 +144,33 @@ impl ComparedRun {
             Some(false) => FormulaGuard::Off,
             Some(true) | None => FormulaGuard::On,
         };
-        Ok(Self { download: download.clone(), cover, formula_guard })
+        Ok(Self { download: download.clone(), cover, formula_guard, copy: None })
     }
 
     /// Whether the file is the one that was published.
-    fn check(&self, files: &ResultFiles) -> Result<()> {
-        files.check_published(&self.download.file)
+    /// A file of a bucket is copied to this machine, because it is read at several places.
+    fn check(&mut self, files: &ResultFiles, unnamed: impl FnOnce() -> Result<File>) -> Result<()> {
+        if files.open_in_folder(&self.download.file.stored_name)?.is_some() {
+            return files.check_published(&self.download.file);
+        }
+        let copy = unnamed()?;
+        files.copy_published(&self.download.file, &copy)?;
+        self.copy = Some(copy);
+        Ok(())
     }
 
     fn open(&self, files: &ResultFiles) -> Result<compare::Compared<File>> {
-        let content = files.open_published(&self.download.file.stored_name)?;
+        let content = match &self.copy {
+            None => files
+                .open_in_folder(&self.download.file.stored_name)?
+                .ok_or_else(|| unmade("a file of the two has gone away"))?,
+            Some(copy) => {
+                // One reader at a time: the copies of a handle share their place.
+                let mut copy = copy.try_clone().map_err(unmade)?;
+                copy.rewind().map_err(unmade)?;
+                copy
+            }
+        };
         Ok(compare::Compared { content, formula_guard: self.formula_guard })
     }
 
@@ -179,9 +198,10 @@ struct ComparisonJob {
 }
 
 impl ComparisonJob {
-    fn run(self) -> Result<Compared> {
-        self.old.check(&self.files)?;
-        self.new.check(&self.files)?;
+    fn run(mut self) -> Result<Compared> {
+        let unnamed = || unnamed_file(&self.work_dir, &*self.ids).map_err(unmade);
+        self.old.check(&self.files, unnamed)?;
+        self.new.check(&self.files, unnamed)?;
         let keys = self.header_keys()?;
         let (counts, file) = match self.form {
             ComparisonForm::Counts => (self.compare_to(&keys, io::sink(), FormulaGuard::On)?.0, None),

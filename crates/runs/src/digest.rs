@@ -33,6 +33,48 @@ pub(crate) fn read_whole(
     }
 }
 
+/// What is read of a file, with its digest so far.
+pub(crate) struct Digesting<'a, R> {
+    source: R,
+    path: &'a Path,
+    hash: Sha256,
+    bytes: u64,
+}
+
+impl<'a, R: Read> Digesting<'a, R> {
+    /// Of this source; `path` is for errors.
+    pub(crate) fn new(source: R, path: &'a Path) -> Self {
+        Self { source, path, hash: Sha256::new(), bytes: 0 }
+    }
+
+    /// The next `size` bytes; fewer only at the end.
+    ///
+    /// # Errors
+    /// `Internal` with the path if it cannot be read.
+    pub(crate) fn part(&mut self, size: u64) -> Result<Vec<u8>> {
+        let mut part = Vec::new();
+        let read = self.source.by_ref().take(size).read_to_end(&mut part);
+        read.map_err(|error| Error::internal(format!("cannot read {}", self.path.display()), error))?;
+        self.hash.update(&part);
+        self.bytes += part.len() as u64;
+        Ok(part)
+    }
+
+    /// The SHA-256 and the size of all that was read and of the rest, which is read now.
+    ///
+    /// # Errors
+    /// `Internal` with the path if it cannot be read.
+    pub(crate) fn end(mut self) -> Result<(String, u64)> {
+        let (hash, bytes) = (&mut self.hash, &mut self.bytes);
+        read_whole(self.source, self.path, |rest| {
+            hash.update(rest);
+            *bytes += rest.len() as u64;
+            Ok(())
+        })?;
+        Ok((hex(self.hash.finalize()), self.bytes))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]

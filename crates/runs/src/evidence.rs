@@ -345,8 +345,8 @@ fn seal(
     let mut bag =
         EvidenceWriter::new(file.try_clone().map_err(unmade)?, &contents.folder).map_err(refused)?;
     for NamedFile { name, published } in &contents.files {
-        let mut content = files.open_published(&published.stored_name)?;
-        bag.add_file(name, &mut content, Some(&published.sha256)).map_err(refused)?;
+        let mut file = files.open_published(&published.stored_name, None)?;
+        bag.add_file(name, &mut file.content, Some(&published.sha256)).map_err(refused)?;
     }
     for (name, text) in &contents.texts {
         bag.add_file(name, &mut text.as_slice(), None).map_err(refused)?;

@@ -20,6 +20,7 @@
 //!   it fails.
 
 pub mod backup;
+mod bucket;
 mod comparison;
 mod copies;
 mod definition_check;
@@ -48,6 +49,7 @@ mod thousands;
 pub mod trash;
 mod work;
 
+pub use bucket::{BucketKind, BucketPlace};
 pub use comparison::Comparisons;
 pub use copies::Copies;
 pub use definition_check::check_definition;
@@ -66,7 +68,7 @@ pub use refresh::{
 };
 pub use report::{ReportRuns, ResultWriting};
 pub use result_expiry::{ExpiredResults, ResultExpiry};
-pub use result_files::{LeftOver, PendingFile, ResultFiles, Survey};
+pub use result_files::{BucketCheck, LeftOver, PendingFile, ResultFiles, Survey};
 pub use reviews::{ReviewRuns, csv_rows};
 pub use search::Searches;
 pub use snapshot_comparison::{CountedDifference, compare_snapshots};

@@ -60,6 +60,18 @@ pub struct Sweep {
 }
 
 impl Sweep {
+    /// Gives up the uploads to a bucket that processes which were killed have left. May be called at any time.
+    ///
+    /// # Errors
+    /// When the store or the bucket fails.
+    pub async fn give_up_uploads(&self) -> Result<usize> {
+        let live = async {
+            let live = self.tasks.live_attempts().await?;
+            Ok::<_, Error>(move |task: &TaskId, epoch| live.contains(&(task.clone(), epoch)))
+        };
+        self.files.give_up_uploads(live).await
+    }
+
     /// Removes left-over files, and files that have been in the trash for long. To be called under the lock of serving,
     /// before a worker starts.
     ///
@@ -68,13 +80,13 @@ impl Sweep {
     pub fn run(self, swept: Swept) -> BoxFuture<'static, Result<()>> {
         Box::pin(async move {
             // In this order: a file that is published in between has a name in the records by then.
-            let survey = self.files.survey()?;
+            let survey = self.files.survey().await?;
             // If the folder is not shared, nothing writes.
             let live = if self.shared { self.tasks.live_attempts().await? } else { HashSet::new() };
             let named = self.tasks.published_names().await?.into_iter().collect();
             let is_live = move |task: &TaskId, epoch| live.contains(&(task.clone(), epoch));
             let left_over = survey.left_over(&named, is_live);
-            let (count, of) = (left_over.published.len(), left_over.of);
+            let (count, of) = (left_over.unnamed().count(), left_over.of);
             if !swept.permits(count, of) {
                 tracing::error!(
                     count,
@@ -87,8 +99,9 @@ impl Sweep {
             let now = self.clock.now();
             let trash = trash::place(&self.results_dir, now);
             if count > 0 {
-                let names: Vec<_> = left_over.published.iter().take(NAMED_MAX).map(String::as_str).collect();
-                let details = format!("{count} files moved to {}: {}", trash.display(), names.join(" "));
+                let names: Vec<_> = left_over.unnamed().take(NAMED_MAX).collect();
+                let details =
+                    format!("{count} files moved to {}: {}", left_over.trash(&trash), names.join(" "));
                 let event = (self.events)(AuditOperation::FilesRemoved, "results", details);
                 if let Err(error) = self.audit.record(&event).await {
                     tracing::error!(
@@ -97,11 +110,15 @@ impl Sweep {
                     );
                     return Ok(());
                 }
-                tracing::warn!(count, trash = %trash.display(), "result files that no record names go to the trash");
+                tracing::warn!(
+                    count,
+                    trash = left_over.trash(&trash),
+                    "result files that no record names go to the trash"
+                );
             }
             let (results, days) = (self.results_dir, self.trash_days);
             tokio::task::spawn_blocking(move || {
-                left_over.discard(&trash)?;
+                left_over.discard(&trash, now, days)?;
                 trash::empty(&results, now, days)
             })
             .await

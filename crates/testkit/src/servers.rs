@@ -2,6 +2,7 @@
 //!
 //! If a server is not installed, its tests are skipped and print a line.
 
+pub mod buckets;
 pub mod certificates;
 pub mod slapd;
 pub mod smtpd;

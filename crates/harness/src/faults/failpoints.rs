@@ -10,6 +10,8 @@ mod points;
 mod schedules;
 
 use super::cycle::{Prepared, run_cycle};
+use crate::bucket::proxy::Proxy;
+use crate::bucket::{BucketFolder, Store};
 use crate::copies::copy_installation;
 use crate::failure::{Context, Failure, Result};
 use crate::history::{History, Phase, RecordingClient, Reply};
@@ -65,7 +67,8 @@ impl CrashPoint {
                 | Scenario::Notified(times)
                 | Scenario::Rotate(times)
                 | Scenario::Backup(times)
-                | Scenario::Restore(times) => times,
+                | Scenario::Restore(times)
+                | Scenario::Bucket(times) => times,
                 Scenario::Heartbeat
                 | Scenario::Stray
                 | Scenario::CancelLate
@@ -101,6 +104,7 @@ pub fn count(over_postgres: bool) -> usize {
 pub fn run(
     prepared: &Prepared,
     postgres: Option<&Postgres>,
+    store: Option<&Store>,
     folder: &Path,
     lane: usize,
     point: &CrashPoint,
@@ -108,7 +112,7 @@ pub fn run(
     let mut outcome = UnitOutcome::default();
     for time in &point.times {
         let at = format!("{}:{time}", point.failpoint);
-        let case = CrashRun { prepared, postgres, folder, lane, at };
+        let case = CrashRun { prepared, postgres, store, folder, lane, at };
         match case.run(point.scenario) {
             Ok(true) => outcome.add(CRASHES, 1),
             // The cycle makes no more commits.
@@ -123,6 +127,8 @@ pub fn run(
 struct CrashRun<'a> {
     prepared: &'a Prepared,
     postgres: Option<&'a Postgres>,
+    /// An object store, where one could be had.
+    store: Option<&'a Store>,
     folder: &'a Path,
     lane: usize,
     /// The failpoint and the pass, as the variable takes them.
@@ -142,6 +148,8 @@ impl CrashRun<'_> {
         let mut tasks = vec![self.prepared.task.clone()];
         let mut held = None;
         let mut receiver = None;
+        // Until the end, where results are in a bucket.
+        let mut proxy = None;
         match scenario {
             Scenario::Serve(_) => self.serve(&installation, &history, &mut tasks, &[])?,
             Scenario::Heartbeat => {
@@ -202,6 +210,11 @@ impl CrashRun<'_> {
                 self.must(&installation, &["schedule", "pause", SCHEDULE])?;
             }
             Scenario::Rotate(_) => command(&installation, ROTATE, Some(&self.at)).map(drop)?,
+            Scenario::Bucket(_) => {
+                let proxy = proxy.insert(Proxy::start(self.store()?.port(), 1, 0)?);
+                self.store()?.keeps(&mut installation, &self.at.replace(':', "-"), proxy);
+                self.serve(&installation, &history, &mut tasks, &[])?;
+            }
             Scenario::Backup(_) => self.backup(&installation)?,
             Scenario::Restore(_) => self.restore(&installation)?,
             Scenario::Fresh => {}
@@ -242,10 +255,15 @@ impl CrashRun<'_> {
             | Scenario::Rescue
             | Scenario::Backup(_)
             | Scenario::Restore(_)
+            | Scenario::Bucket(_)
             | Scenario::Fresh => {}
         }
         settle(&installation, &history, &tasks, self.prepared.after)?;
         Ok(reached)
+    }
+
+    fn store(&self) -> Result<&Store> {
+        self.store.ok_or_else(|| Failure::new("there is no object store"))
     }
 
     /// A command that must succeed.
@@ -378,7 +396,12 @@ fn settle(installation: &Installation, history: &History, tasks: &[String], afte
     // The next start sweeps what the last attempts left.
     installation.serve(&SETTINGS)?.stop()?;
     let recorded = history.recorded();
-    match rules::broken(&recorded).into_iter().chain(unnamed_files(installation, &recorded, after)?).next() {
+    let mut faults = rules::broken(&recorded);
+    faults.extend(unnamed_files(installation, &recorded, after)?);
+    if let Some(bucket) = BucketFolder::of(installation) {
+        faults.extend(bucket.uploads()?.into_iter().map(|key| format!("the upload of {key} has not ended")));
+    }
+    match faults.into_iter().next() {
         Some(fault) => Err(Failure::new(fault)),
         None => Ok(()),
     }
@@ -402,7 +425,7 @@ mod tests {
 
     /// They touch only a node's own disk, or do the same to files over either database. What is different of backups over
     /// PostgreSQL is in the tests of the commands.
-    const OF_FILES: [&str; 18] = [
+    const OF_FILES: [&str; 21] = [
         "backup-database-copied",
         "backup-file-drafted",
         "backup-file-kept",
@@ -418,6 +441,9 @@ mod tests {
         "result-discarded",
         "result-renamed",
         "result-synced",
+        "result-upload-begun",
+        "result-upload-due",
+        "result-uploaded",
         "result-written",
         "table-written",
         "work-cleared",

@@ -179,7 +179,7 @@ pub fn run(
 
 /// Starts, polls, cancels and fetches reports until the unit is over; the tasks that were accepted, and the longest time
 /// until an answer.
-fn work(
+pub(super) fn work(
     client: &RecordingClient<'_>,
     installation: &Installation,
     mut random: Random,
@@ -261,7 +261,7 @@ fn accepted_again(
 }
 
 /// Waits for a task, which must end with a file unless it was cancelled.
-fn ends_well(client: &RecordingClient<'_>, task: &str) -> Result<()> {
+pub(super) fn ends_well(client: &RecordingClient<'_>, task: &str) -> Result<()> {
     let status = wait_ended(client, task)?;
     let served = client.download(task, true);
     match (status.as_str(), &served) {

@@ -10,7 +10,10 @@ use crate::input::{Id, Input, Query};
 use crate::openapi::answers::{FileFormatParameter, NotFound, ReportFile};
 use crate::state::AppState;
 use axum::body::Body;
-use axum::http::header::{ACCEPT_RANGES, CACHE_CONTROL, CONTENT_RANGE, ETAG, HeaderValue, LAST_MODIFIED};
+use axum::http::header::{
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_RANGE, ETAG, HeaderName, HeaderValue, IF_MATCH, IF_MODIFIED_SINCE,
+    IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, LAST_MODIFIED, LOCATION, REFERRER_POLICY,
+};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -22,6 +25,12 @@ use std::ops::Range;
 
 /// Cache-Control of a published file: a client may keep it, and asks with its entity tag whether it may use it.
 const REVALIDATE: &str = "private, no-cache";
+
+/// The preference of a client that does not follow redirects.
+const REPRESENTATION: &str = "return=representation";
+/// Headers with conditions.
+const CONDITIONS: [HeaderName; 5] =
+    [IF_MATCH, IF_NONE_MATCH, IF_MODIFIED_SINCE, IF_UNMODIFIED_SINCE, IF_RANGE];
 
 /// Which file, under which name, and the conditions of the request.
 pub(crate) struct FileRequest {
@@ -158,6 +167,11 @@ pub(crate) async fn get_any_file(
             ),
             headers(("Content-Range" = String, description = "Which bytes of how many.")),
         ),
+        (
+            status = 307,
+            description = "The file is at the address in Location for a short time, for whoever has the address. Only where \
+                the service is set so (`downloads.presign`).",
+        ),
         (status = 304, description = "The file is the one that If-None-Match or If-Modified-Since names."),
         (
             status = 412,
@@ -179,6 +193,9 @@ pub(crate) async fn get_report(
 ) -> Result<Response, Failure> {
     let download = state.reports().open(&caller, &request.id, request.format, request.auditable).await?;
     let validators = validators(&download);
+    if let Some(address) = elsewhere(&state, &request, &download).await? {
+        return Ok(address);
+    }
     let answered = match select(&request.method, &request.headers, &validators) {
         Selection::Whole => content(&state, &request, &download, 0..validators.bytes).await,
         Selection::Part(range) => part(&state, &request, &download, range).await,
@@ -197,6 +214,36 @@ pub(crate) async fn get_report(
     response.headers_mut().insert(ETAG, header(validators.etag)?);
     response.headers_mut().insert(LAST_MODIFIED, header(format_http_date(validators.modified))?);
     Ok(response)
+}
+
+/// A redirect to an address outside of the service, where the settings want one and the request can have it.
+async fn elsewhere(
+    state: &AppState,
+    request: &FileRequest,
+    download: &service::Download,
+) -> Result<Option<Response>, Failure> {
+    let Some(lifetime) = state.inner().wiring.settings.presign else { return Ok(None) };
+    // The file has its own name there. The conditions of a request are answered here, and a client can ask for the file
+    // itself (RFC 7240).
+    let wants_file = |value: &HeaderValue| value.to_str().is_ok_and(|text| text.contains(REPRESENTATION));
+    let is_plain = !request.headers.keys().any(|name| CONDITIONS.contains(name))
+        && !request.headers.get_all("prefer").iter().any(wants_file);
+    if request.method != Method::GET || request.name.is_some() || !is_plain {
+        return Ok(None);
+    }
+    let Some(address) =
+        state.inner().wiring.files.signed_address(&download.file.stored_name, lifetime).await?
+    else {
+        return Ok(None);
+    };
+    let mut response = StatusCode::TEMPORARY_REDIRECT.into_response();
+    // Whoever reads the address can read the file.
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
+    response.headers_mut().insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    let mut address = header(address)?;
+    address.set_sensitive(true);
+    response.headers_mut().insert(LOCATION, address);
+    Ok(Some(response))
 }
 
 fn validators(download: &service::Download) -> Validators {

@@ -3,8 +3,10 @@
 use crate::world::{Header, World};
 use axum::body::Body;
 use http_body_util::BodyExt;
+use muster_reports::audit::AuditOperation;
 use muster_testkit::build;
 use std::fs;
+use std::time::Duration;
 
 /// SHA-256 of "0123456789", from `printf 0123456789 | sha256sum`.
 const SHA: &str = "84d89877f0d4041efb6bf91a16f0248f2fd573e6af05c19f96bedb9f882f7882";
@@ -171,4 +173,37 @@ async fn a_file_that_shrinks_while_it_is_sent_never_ends_cleanly() {
     };
     assert!(broken, "the body ended as if it were whole");
     assert!(received < content.len());
+}
+
+/// The address is given after rights and audit, to a request that it can answer.
+#[tokio::test]
+async fn a_download_is_given_to_an_address_where_settings_say_so() {
+    let world = World::with(|settings| settings.presign = Some(Duration::from_secs(90))).await;
+    let id = world.finished(b"id\n").await;
+    let bearer = world.bearer(&build::user());
+    let authorization = ("authorization", bearer.as_str());
+    let plain = format!("GET /v3/reports/{id}?fileFormat=csv");
+    let audited = format!("{plain}&auditable=true");
+    for headers in [&[authorization][..], &[authorization, ("range", "bytes=1-1")]] {
+        let answer = world.ask(&audited, headers, "").await;
+        assert_eq!(answer.status, 307);
+        let address = answer.header("location");
+        assert!(address.starts_with("https://bucket.example.com/"), "{address}");
+        assert!(address.ends_with("?expires=90"), "{address}");
+        assert_eq!(answer.header("cache-control"), "private, no-store");
+        assert!(answer.text().is_empty());
+    }
+    assert_eq!(world.store.recorded(AuditOperation::Download).len(), 2);
+    // What the address could not answer is answered here.
+    assert_eq!(world.ask(&format!("{plain}&name=other"), &[authorization], "").await.text(), "id\n");
+    let preferred = [authorization, ("prefer", "respond-async, return=representation")];
+    assert_eq!(world.ask(&plain, &preferred, "").await.text(), "id\n");
+    let known = [authorization, ("if-none-match", "*")];
+    assert_eq!(world.ask(&plain, &known, "").await.status, 304);
+    assert_eq!(world.ask(&plain.replace("GET", "HEAD"), &[authorization], "").await.status, 200);
+    // Whoever may not have the file gets no address, and what must be recorded is recorded first.
+    assert_eq!(world.ask(&plain, &[], "").await.status, 401);
+    world.store.refuse_audit(true);
+    let refused = world.ask(&audited, &[authorization], "").await;
+    assert_eq!((refused.status.as_u16(), refused.header("location")), (500, ""));
 }

@@ -111,6 +111,7 @@ async fn named_by(
         schema,
         snapshots: store.kept().await?,
         results: store.published_files().await?,
+        files: data.files()?,
         data: data.shared_dir().to_owned(),
         others: others(data, with_keys)?,
         taken,

@@ -11,6 +11,7 @@ use crate::commands::status::{ago, size};
 use crate::config::{Effective, Settings};
 use crate::data_dir::{DataDir, KEYS};
 use crate::failure::Result;
+use crate::ids::SystemIds;
 use crate::issuers;
 use crate::output::{Output, count, json, print};
 use chrono::{DateTime, Utc};
@@ -18,10 +19,10 @@ use finding::{Finding, certificate, file_mode};
 use muster_reports::error::error_chain;
 use muster_reports::notification::DeliveryState;
 use muster_reports::ports::{
-    AuditTrail, Clock, NotificationStore, Readiness, Registry, RelayLog, SnapshotCatalogue,
+    AuditTrail, Clock, Ids, NotificationStore, Readiness, Registry, RelayLog, SnapshotCatalogue,
 };
 use muster_reports::snapshot::SnapshotManifest;
-use muster_runs::{ServiceReadiness, free_bytes};
+use muster_runs::{BucketCheck, ServiceReadiness, free_bytes};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -153,6 +154,7 @@ async fn installation(data: &DataDir, now: DateTime<Utc>) -> Vec<Finding> {
     let database = if data.settings.store.url.is_some() { "PostgreSQL" } else { "SQLite" };
     let mut found = vec![Finding::fine("database", format!("{database} answers"))];
     found.push(ready(data).await);
+    found.extend(bucket(data).await);
     match data.store.newest(&data.tenant).await {
         Ok(newest) => {
             let days = data.settings.reports.stale_after_days;
@@ -211,6 +213,36 @@ async fn ready(data: &DataDir) -> Finding {
             "`muster audit verify` checks the trail, `muster check` all files; docs/reliability.md says what to do",
         ),
     }
+}
+
+/// Whether the bucket of results can be used.
+async fn bucket(data: &DataDir) -> Option<Finding> {
+    data.settings.results.location.as_ref()?;
+    let files = match data.files() {
+        Ok(files) => files,
+        Err(failure) => {
+            return Some(Finding::wrong("bucket", error_chain(&failure), "correct results.location_file"));
+        }
+    };
+    Some(match files.check_bucket(&SystemIds.fresh()).await {
+        Ok(Some(BucketCheck { place, refuses_to_replace: true })) => {
+            let did = "takes files, gives them back, refuses to replace them, and removes them";
+            Finding::fine("bucket", format!("{place} {did}"))
+        }
+        Ok(Some(BucketCheck { place, refuses_to_replace: false })) => Finding::warning(
+            "bucket",
+            format!(
+                "{place} takes files, gives them back and removes them, and does not refuse to replace one"
+            ),
+            "nothing else may write to this folder; docs/object-store.md says what a store should do",
+        ),
+        Ok(None) => return None,
+        Err(error) => Finding::wrong(
+            "bucket",
+            error_chain(&error),
+            "docs/object-store.md says which rights and properties the service needs",
+        ),
+    })
 }
 
 fn snapshot(newest: Option<&SnapshotManifest>, now: DateTime<Utc>, stale_after_days: u32) -> Finding {

@@ -2,6 +2,7 @@
 
 use super::{Mail, Notifications, Server, Settings, Telemetry, Worker};
 use muster_reports::schedule::time_zone;
+use muster_runs::BucketPlace;
 
 impl Settings {
     /// What no single value shows to be wrong: the key and the reason.
@@ -48,6 +49,9 @@ impl Settings {
                 "results.keep_days",
                 "0: expected at least 1, or no value to keep files for ever".into(),
             ));
+        }
+        if let Some(fault) = self.bucket_fault() {
+            return Some(fault);
         }
         if reachable {
             return Some((
@@ -161,6 +165,46 @@ impl Settings {
             rest.is_some_and(|rest| !rest.is_empty() && !rest.contains(['/', '?', '#', '@', ' ']));
         (!is_origin)
             .then(|| (KEY, format!("{url:?}: expected https://host, or with :port, and nothing after it")))
+    }
+}
+
+impl Settings {
+    /// What is wrong with the bucket of results: the key and the reason.
+    fn bucket_fault(&self) -> Option<(&'static str, String)> {
+        let folders = [("data.dir", Some(&self.data.dir)), ("data.shared", self.data.shared.as_ref())];
+        for (key, folder) in folders.into_iter().filter_map(|(key, folder)| Some((key, folder?))) {
+            if folder.to_str().is_some_and(|text| text.contains("://")) {
+                let folder = folder.display();
+                return Some((
+                    key,
+                    format!(
+                        "\"{folder}\": tables in a bucket are not supported yet: expected a folder; results.location \
+                         puts the files of results into a bucket"
+                    ),
+                ));
+            }
+        }
+        if !(1..=3_600).contains(&self.downloads.presign_s) {
+            return Some((
+                "downloads.presign_s",
+                format!("{}: expected 1 to 3600", self.downloads.presign_s),
+            ));
+        }
+        if !(1 << 10..=1 << 30).contains(&self.results.part_size.0) {
+            let reason = format!("{}: expected 1KiB to 1GiB", self.results.part_size);
+            return Some(("results.part_size", reason));
+        }
+        let Some(location) = &self.results.location else {
+            let reason = "set without results.location: expected it only with a bucket";
+            let set = [
+                ("results.location_file", self.results.location_file.is_some()),
+                ("downloads.presign", self.downloads.presign),
+            ];
+            return set.into_iter().find(|(_, is_set)| *is_set).map(|(key, _)| (key, reason.into()));
+        };
+        let error = BucketPlace::read(location, []).err()?;
+        let expected = BucketPlace::EXPECTED;
+        Some(("results.location", format!("{location:?} {}: expected {expected}", error.message)))
     }
 }
 

@@ -188,7 +188,7 @@ fn a_backup_in_a_bucket_that_is_killed_is_none() {
 fn places_that_cannot_be_used_are_refused_with_words() {
     let Some(s3) = S3::start() else { return };
     let (dir, data, _) = house();
-    let other = fails(&s3.call(&data, &["backup", "take", "gs://backups"]), 2);
+    let other = fails(&s3.call(&data, &["backup", "take", "ftp://backups"]), 2);
     assert!(other.contains("expected a folder or s3://BUCKET/FOLDER"), "{other}");
     let none = fails(&s3.call(&data, &["backup", "list", "s3://backups/none"]), 1);
     assert!(none.contains("s3://backups/none is not a folder of backups"), "{none}");
@@ -200,5 +200,5 @@ fn places_that_cannot_be_used_are_refused_with_words() {
     let mut plain = s3.command(&data, &["backup", "take", "s3://backups/plain"]);
     let plain = fails(&plain.env_remove("AWS_ALLOW_HTTP").output().unwrap(), 1);
     assert!(plain.contains("s3://backups/plain"), "{plain}");
-    assert!(!dir.path().join("gs:").exists());
+    assert!(!dir.path().join("ftp:").exists());
 }

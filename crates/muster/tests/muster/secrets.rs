@@ -18,7 +18,7 @@ fn house() -> (tempfile::TempDir, PathBuf) {
     (dir, data)
 }
 
-fn write_secret(path: &Path, text: &str, mode: u32) {
+pub fn write_secret(path: &Path, text: &str, mode: u32) {
     std::fs::write(path, text).unwrap();
     std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
 }

@@ -37,6 +37,8 @@ pub enum AuditOperation {
     FilesRemoved,
     /// The files of a result expired: they are gone or going.
     ResultExpired,
+    /// The files of a result that expired could not be removed: their bucket keeps them.
+    ResultNotRemoved,
     /// A result is held, or no longer held: whether its files may expire.
     ResultHeld,
     /// A notification was given up: its recipient was not told.
@@ -90,6 +92,7 @@ impl AuditOperation {
         Self::SnapshotExpired,
         Self::FilesRemoved,
         Self::ResultExpired,
+        Self::ResultNotRemoved,
         Self::ResultHeld,
         Self::NotificationFailed,
         Self::Resealed,
@@ -119,6 +122,7 @@ impl AuditOperation {
             Self::SnapshotExpired => "snapshot_expired",
             Self::FilesRemoved => "files_removed",
             Self::ResultExpired => "result_expired",
+            Self::ResultNotRemoved => "result_not_removed",
             Self::ResultHeld => "result_held",
             Self::NotificationFailed => "notification_failed",
             Self::Resealed => "trail_resealed",
@@ -193,6 +197,9 @@ impl AuditOperation {
             }
             Self::ResultExpired => {
                 ("REPORT_EXPIRE_PASSED", "Expire Report Passed", "EXPIRE", "REPORTS", "PASSED")
+            }
+            Self::ResultNotRemoved => {
+                ("REPORT_EXPIRE_FAILED", "Expire Report Failed", "EXPIRE", "REPORTS", "FAILED")
             }
             Self::ResultHeld => ("REPORT_HOLD_PASSED", "Hold Report Passed", "HOLD", "REPORTS", "PASSED"),
             Self::NotificationFailed => {

@@ -79,12 +79,12 @@ pub(super) fn keep(dir: &Path, wanted: &Wanted) -> Result<Option<(BackupFile, bo
     {
         return Ok(Some((listed(sha256.clone(), *bytes), false)));
     }
-    let Some(mut source) = open(&wanted.from)? else { return Ok(None) };
-    let draft = draft(&dir.join(DRAFTS), DRAFT)?;
-    let (sha256, bytes) = copy(&mut source, &wanted.from, &draft)?;
+    let Some(mut source) = wanted.from.open()? else { return Ok(None) };
+    let (draft, shown) = (draft(&dir.join(DRAFTS), DRAFT)?, wanted.from.shown());
+    let (sha256, bytes) = copy(&mut source, &shown, &draft)?;
     reached(Failpoint::BackupFileDrafted);
     if let Some((expected, size)) = &wanted.known {
-        compared((sha256.clone(), bytes), (expected, *size), &wanted.from)?;
+        compared((sha256.clone(), bytes), (expected, *size), &shown)?;
     }
     let object = place(dir, &sha256);
     let is_new = !is_kept(&object, bytes);

@@ -1,26 +1,23 @@
 //! Where backups are kept: a folder, or a bucket of an object store.
 
-use super::bucket::{Bucket, BucketPlace};
+use super::bucket::BackupBucket;
 use super::{BackupFile, Wanted, objects};
+use crate::bucket::BucketPlace;
 use crate::lock::{Lock, lock};
 use muster_reports::error::{Error, Result};
 use std::path::{Path, PathBuf};
-
-/// Before the name of a bucket.
-const SCHEME: &str = "s3://";
 
 /// Where backups are kept, as a person names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BackupPlace {
     /// A folder.
     Folder(PathBuf),
-    /// A bucket of S3, or of a service with the same protocol.
+    /// A bucket of an object store.
     Bucket(BucketPlace),
 }
 
 impl BackupPlace {
-    /// Reads the place that a person names: a folder, or `s3://BUCKET/FOLDER`. `properties` say how a bucket is reached; their
-    /// names are those of the variables that S3's own programs read, in small letters.
+    /// Reads the place that a person names: a folder, or a bucket as [`BucketPlace::read`] takes it, with these properties.
     ///
     /// # Errors
     /// `Invalid` for another kind of place, or the name of a bucket or folder that none can have.
@@ -28,47 +25,27 @@ impl BackupPlace {
         let Some(text) = place.to_str().filter(|text| text.contains("://")) else {
             return Ok(Self::Folder(place.to_owned()));
         };
-        let refused = |what: &str| {
+        BucketPlace::read(text, properties).map(Self::Bucket).map_err(|error| {
+            let expected = BucketPlace::EXPECTED;
             Error::invalid(format!(
-                "the place of backups {text:?} {what}: expected a folder or {SCHEME}BUCKET/FOLDER"
+                "the place of backups {text:?} {}: expected a folder or {expected}",
+                error.message
             ))
-        };
-        let Some(rest) = text.strip_prefix(SCHEME) else {
-            return Err(refused("is of an unknown kind"));
-        };
-        let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
-        let is_bucket = (3..=63).contains(&bucket.len())
-            && bucket.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-' | b'_'));
-        if !is_bucket {
-            return Err(refused("has an invalid name of a bucket"));
-        }
-        let prefix = prefix.trim_end_matches('/');
-        let is_part = |part: &str| {
-            !matches!(part, "" | "." | "..")
-                && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b'='))
-        };
-        if !prefix.is_empty() && !prefix.split('/').all(is_part) {
-            return Err(refused("has an invalid name of a folder (letters, digits, '.', '-', '_' and '=')"));
-        }
-        Ok(Self::Bucket(BucketPlace {
-            bucket: bucket.to_owned(),
-            prefix: prefix.to_owned(),
-            properties: properties.into_iter().collect(),
-        }))
+        })
     }
 }
 
 /// An opened place.
 pub(super) enum Opened {
     Folder(PathBuf),
-    Bucket(Bucket),
+    Bucket(BackupBucket),
 }
 
 impl Opened {
     pub(super) fn open(place: &BackupPlace) -> Result<Self> {
         Ok(match place {
             BackupPlace::Folder(dir) => Self::Folder(dir.clone()),
-            BackupPlace::Bucket(place) => Self::Bucket(Bucket::open(place)?),
+            BackupPlace::Bucket(place) => Self::Bucket(BackupBucket::open(place)?),
         })
     }
 
@@ -200,6 +177,8 @@ mod tests {
             ("s3://backups", "backups", ""),
             ("s3://backups/", "backups", ""),
             ("s3://my.bucket-1/muster/prod/", "my.bucket-1", "muster/prod"),
+            ("az://backups/muster", "backups", "muster"),
+            ("gs://backups/muster", "backups", "muster"),
         ] {
             let BackupPlace::Bucket(place) = read(text).unwrap() else { panic!("{text} is a bucket") };
             assert_eq!((place.bucket.as_str(), place.prefix.as_str()), (bucket, prefix));
@@ -210,7 +189,7 @@ mod tests {
     #[test]
     fn other_places_are_refused() {
         for (text, reason) in [
-            ("gs://backups/muster", "is of an unknown kind"),
+            ("ftp://backups/muster", "is of an unknown kind"),
             ("https://s3.example.com/backups", "is of an unknown kind"),
             ("S3://backups", "is of an unknown kind"),
             ("s3://", "an invalid name of a bucket"),

@@ -50,6 +50,7 @@ impl House {
                 files: BTreeMap::from([("accounts".to_owned(), files)]),
             }],
             results: Vec::new(),
+            files: ResultFiles::open(self.0.path().join("data/results")).unwrap(),
             data: self.0.path().join("data"),
             schema: None,
             others: vec![("installation".to_owned(), self.0.path().join("data/installation"))],

@@ -24,7 +24,7 @@ impl Packages {
         let (work_dir, published, name) = (self.parts.work_dir.clone(), published.clone(), name.to_owned());
         blocking(move || {
             let file = unnamed_file(&work_dir, &*ids).map_err(unmade)?;
-            let mut content = files.open_published(&published.stored_name)?;
+            let mut content = files.open_published(&published.stored_name, None)?.content;
             let mut archive = ZipFiles::new(file.try_clone().map_err(unmade)?);
             let mut member = archive.start_member(&name).map_err(refused)?;
             io::copy(&mut content, &mut member).map_err(unmade)?;

@@ -128,7 +128,7 @@ impl WrittenFiles {
 impl Drop for WrittenFiles {
     fn drop(&mut self) {
         for file in &self.published {
-            if let Err(error) = self.files.remove(&file.stored_name) {
+            if let Err(error) = self.files.give_up(&file.stored_name) {
                 tracing::warn!(%error, "an unpublished file is left for the next sweep");
             }
         }
@@ -557,7 +557,7 @@ impl Kind {
 fn publish(
     files: &ResultFiles,
     finished: Vec<Finished>,
-    sent: &mpsc::Receiver<ToFile>,
+    sent: &mut mpsc::Receiver<ToFile>,
 ) -> Result<WrittenFiles> {
     // The sender is dropped with the run. After that, nobody would remove files that have their names.
     if sent.is_closed() {
@@ -577,7 +577,9 @@ fn publish(
         });
         files_to_name.push(pending);
     }
-    publish_together(files_to_name)?;
+    // Nothing is sent after the cover.
+    let stopped = async { while sent.recv().await.is_some() {} };
+    publish_together(files_to_name, &published, stopped)?;
     Ok(WrittenFiles { files: files.clone(), published, messages: Vec::new() })
 }
 

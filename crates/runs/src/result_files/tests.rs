@@ -1,6 +1,5 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 use super::*;
-use std::io::Read;
 
 fn names(dir: &Path) -> Vec<String> {
     let mut names: Vec<_> =
@@ -23,8 +22,8 @@ fn written(files: &ResultFiles, task: &str, epoch: u64, publish: bool) -> Option
     Some(file)
 }
 
-#[test]
-fn a_file_is_published_whole_under_a_name_with_its_epoch() {
+#[tokio::test]
+async fn a_file_is_published_whole_under_a_name_with_its_epoch() {
     let dir = tempfile::tempdir().unwrap();
     let files = ResultFiles::open(dir.path().join("results")).unwrap();
     let folder = dir.path().join("results");
@@ -32,20 +31,20 @@ fn a_file_is_published_whole_under_a_name_with_its_epoch() {
     pending.write_all(b"id\n").unwrap();
     pending.write_all(b"1\n").unwrap();
     assert_eq!(names(&folder), ["a1.7.report.csv.tmp"]);
-    assert!(files.open_published("a1.7.report.csv").is_err());
-    assert!(files.open_published("a1.7.report.csv.tmp").is_err(), "unpublished files are never opened");
+    assert!(files.open_published("a1.7.report.csv", None).is_err());
+    assert!(files.open_published("a1.7.report.csv.tmp", None).is_err(), "unpublished files are never opened");
 
     let stored_name = pending.publish().unwrap();
     assert_eq!(stored_name, "a1.7.report.csv");
     assert_eq!(names(&folder), ["a1.7.report.csv"]);
     let mut text = String::new();
-    files.open_published(&stored_name).unwrap().read_to_string(&mut text).unwrap();
+    files.open_published(&stored_name, None).unwrap().content.read_to_string(&mut text).unwrap();
     assert_eq!(text, "id\n1\n");
     assert_eq!((mode(&folder), mode(&folder.join(&stored_name))), (0o700, 0o600));
     assert!(files.create(&TaskId::new("a1"), 7, "report.csv").is_err(), "a published file is not replaced");
 
-    files.remove(&stored_name).unwrap();
-    files.remove(&stored_name).unwrap();
+    files.remove(&stored_name).await.unwrap();
+    files.remove(&stored_name).await.unwrap();
     assert!(names(&folder).is_empty());
 }
 
@@ -79,18 +78,19 @@ fn files_are_published_all_or_none() {
         file.write_all(b"id\n").unwrap();
         file
     };
-    publish_together(vec![pending("report.csv"), pending("report.pdf")]).unwrap();
+    let publish = |files| publish_together(files, &[], std::future::pending());
+    publish(vec![pending("report.csv"), pending("report.pdf")]).unwrap();
     let published = ["a1.1.report.csv", "a1.1.report.pdf"];
     assert_eq!(names(dir.path()), published);
     let together = vec![pending("report.ndjson"), pending("report.xlsx")];
     std::fs::create_dir(dir.path().join("a1.1.report.xlsx")).unwrap();
-    publish_together(together).unwrap_err();
+    publish(together).unwrap_err();
     std::fs::remove_dir(dir.path().join("a1.1.report.xlsx")).unwrap();
     assert_eq!(names(dir.path()), published, "the file before it is gone, too");
 }
 
-#[test]
-fn names_that_lead_elsewhere_are_refused() {
+#[tokio::test]
+async fn names_that_lead_elsewhere_are_refused() {
     let dir = tempfile::tempdir().unwrap();
     let files = ResultFiles::open(dir.path()).unwrap();
     for name in [
@@ -106,8 +106,8 @@ fn names_that_lead_elsewhere_are_refused() {
         ".1.csv",
         "a.+1.c",
     ] {
-        assert!(files.open_published(name).is_err(), "{name:?}");
-        assert!(files.remove(name).is_err(), "{name:?}");
+        assert!(files.open_published(name, None).is_err(), "{name:?}");
+        assert!(files.remove(name).await.is_err(), "{name:?}");
     }
     for (task, file_name) in
         [("a/b", "c.csv"), ("", "c.csv"), ("a", ""), ("a", "../c"), ("a", "c.tmp"), ("a.2", "c")]
@@ -118,8 +118,8 @@ fn names_that_lead_elsewhere_are_refused() {
 }
 
 /// Five attempts: committed, live with a temporary file, live with a published one, and two that are over.
-#[test]
-fn a_sweep_takes_away_what_no_record_names_and_no_live_attempt_writes() {
+#[tokio::test]
+async fn a_sweep_takes_away_what_no_record_names_and_no_live_attempt_writes() {
     let dir = tempfile::tempdir().unwrap();
     let files = ResultFiles::open(dir.path()).unwrap();
     written(&files, "committed", 1, true);
@@ -129,7 +129,7 @@ fn a_sweep_takes_away_what_no_record_names_and_no_live_attempt_writes() {
     let left = written(&files, "killed", 1, false).unwrap();
     std::fs::write(dir.path().join("README"), "not ours").unwrap();
 
-    let survey = files.survey().unwrap();
+    let survey = files.survey().await.unwrap();
     let _later = written(&files, "later", 1, false).unwrap();
     let live = HashSet::from([("writing".to_owned(), 2), ("unrecorded".to_owned(), 3)]);
     let named = HashSet::from(["committed.1.report.csv".to_owned()]);
@@ -137,7 +137,7 @@ fn a_sweep_takes_away_what_no_record_names_and_no_live_attempt_writes() {
     assert_eq!(left_over.unfinished, ["killed.1.report.csv.tmp"]);
     assert_eq!((left_over.published.join(" "), left_over.of), ("writing.1.report.csv".to_owned(), 3));
     let trash = dir.path().join("trash/20261129T061500Z");
-    left_over.discard(&trash).unwrap();
+    left_over.discard(&trash, DateTime::UNIX_EPOCH, 7).unwrap();
     assert_eq!(names(&trash), ["writing.1.report.csv"], "it can be moved back");
     assert_eq!(
         (mode(&trash), std::fs::read_to_string(trash.join("writing.1.report.csv")).unwrap().len()),

@@ -90,6 +90,7 @@ pub async fn audit_trail_contract(make: impl AsyncFn() -> Arc<dyn AuditTrail>) {
             | AuditOperation::SnapshotPublished
             | AuditOperation::SnapshotExpired
             | AuditOperation::FilesRemoved
+            | AuditOperation::ResultNotRemoved
             | AuditOperation::ResultExpired
             | AuditOperation::ResultHeld
             | AuditOperation::NotificationFailed

@@ -38,15 +38,21 @@ pub(super) enum Scenario {
     Backup(&'static [u64]),
     /// `muster restore` of such a backup.
     Restore(&'static [u64]),
+    /// As `Serve`, and results are in a bucket.
+    Bucket(&'static [u64]),
 }
 
 /// Every failpoint and its scenarios, over SQLite.
-pub(super) const SQLITE: [(&str, Scenario); 59] = [
+pub(super) const SQLITE: [(&str, Scenario); 63] = [
     ("result-begun", Scenario::Serve(&[1])),
     ("result-written", Scenario::Serve(&[1, 2])),
     ("result-synced", Scenario::Serve(&[1, 2])),
     ("result-renamed", Scenario::Serve(&[1, 2])),
     ("result-named", Scenario::Serve(&[1, 2])),
+    ("result-upload-due", Scenario::Bucket(&[1, 2])),
+    ("result-upload-begun", Scenario::Bucket(&[1])),
+    ("result-uploaded", Scenario::Bucket(&[1, 2])),
+    ("result-recorded", Scenario::Bucket(&[1])),
     ("result-discarded", Scenario::CancelLate),
     ("file-swept", Scenario::Stray),
     ("work-cleared", Scenario::Serve(&[1])),

@@ -1,21 +1,15 @@
 //! What taking, checking and restoring a backup have in common.
 
+use crate::bucket;
 use crate::failure::{Failure, Result};
 use muster_reports::audit::AuditHead;
 use muster_runs::backup::BackupPlace;
 use muster_store::{Place, SealKey, Store};
 use std::path::Path;
 
-/// How the variables begin that say how a bucket is reached.
-const VARIABLES: &str = "AWS_";
-
-/// The place of backups that a person names. The variables of S3's own programs say how a bucket is reached.
+/// The place of backups that a person names. The variables of the service's own programs say how a bucket is reached.
 pub fn backup_place(named: &Path) -> Result<BackupPlace> {
-    let variables = std::env::vars_os().filter_map(|(name, value)| {
-        let name = name.into_string().ok().filter(|name| name.starts_with(VARIABLES))?;
-        Some((name.to_ascii_lowercase(), value.into_string().ok()?))
-    });
-    BackupPlace::read(named, variables).map_err(|error| Failure::usage(error.message))
+    BackupPlace::read(named, bucket::variables()).map_err(|error| Failure::usage(error.message))
 }
 
 /// Runs what reads and writes files for long without holding up the runtime.

@@ -77,11 +77,11 @@ fn a_format_that_cannot_hold_all_rows_is_left_out_alone() {
 fn files_that_nobody_takes_are_gone() {
     let dir = tempfile::tempdir().unwrap();
     let files = ResultFiles::open(dir.path()).unwrap();
-    let (_sender, sent) = mpsc::channel(1);
-    let written = |task: &str| {
+    let (_sender, mut sent) = mpsc::channel(1);
+    let mut written = |task: &str| {
         let mut pending = files.create(&TaskId::new(task), 1, "report.csv").unwrap();
         pending.write_all(b"id\r\n").unwrap();
-        publish(&files, vec![(Kind::of(FileFormat::Csv), pending, Written::default())], &sent).unwrap()
+        publish(&files, vec![(Kind::of(FileFormat::Csv), pending, Written::default())], &mut sent).unwrap()
     };
     let left = || std::fs::read_dir(dir.path()).unwrap().count();
     let one = written("1");
