@@ -159,7 +159,7 @@ pub fn spans_of_ours() -> FilterFn {
 }
 
 /// The layer over a tracer. Its spans have no line numbers, threads and times of inactivity: nothing of that is sent.
-/// Of lines within them only an error is noted, as the state of the span; the provider keeps no line
+/// Lines within them are not sent: they do not change the state of a span, and the provider keeps none
 /// ([`Telemetry::begin`]).
 pub(crate) fn layer<S>(tracer: opentelemetry_sdk::trace::SdkTracer) -> impl Layer<S> + use<S>
 where

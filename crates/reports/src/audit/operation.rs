@@ -75,7 +75,7 @@ pub struct PublishedOperation {
 
 impl AuditOperation {
     /// All of them.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::Start,
         Self::ReadResult,
         Self::Download,
