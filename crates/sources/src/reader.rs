@@ -4,7 +4,7 @@ use arrow::record_batch::RecordBatch;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use crate::total::{ColumnSum, Stated, Summed};
+use crate::total::summed::{ColumnSum, Stated, Summed};
 
 /// Lower-case hexadecimal digits of bytes.
 pub(crate) use hex::encode as hex;

@@ -6,7 +6,7 @@
 //! say so. Or it has failed, if the definition wants that. So does a read without its total.
 
 mod decimal;
-mod summed;
+pub(crate) mod summed;
 mod trailer;
 
 use std::io::Read;
@@ -18,7 +18,7 @@ use serde_json::Value;
 use crate::files::{find, open_file, path_fault};
 use crate::reader::{Batch, ReadError, ReadSummary, RecordReader};
 pub use summed::ColumnSum;
-pub(crate) use summed::{Summed, SummedColumn, Summing};
+pub(crate) use summed::{Stated, SummedColumn, Summing};
 pub(crate) use trailer::{Trailed, TrailerForm};
 
 use decimal::Decimal;
@@ -235,15 +235,6 @@ impl TotalDefinition {
             (None, None) => None,
         }
     }
-}
-
-/// What an owner states.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Stated {
-    /// How many records there are.
-    pub(crate) count: Option<u64>,
-    /// What a column adds up to.
-    pub(crate) sum: Option<Decimal>,
 }
 
 impl Stated {

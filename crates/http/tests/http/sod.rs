@@ -401,7 +401,6 @@ async fn the_report_takes_kept_policies_by_name() {
 async fn a_policy_has_one_schedule_in_every_version() {
     let world = World::new().await;
     let ada = build::user();
-    world.credential(ada.clone(), true).await;
     let body = json!({
         "name": "SCH-1584312283015", "description": "Schedule for policy xyz",
         "schedule": {"type": "WEEKLY", "days": {"type": "LIST", "values": ["MON"]}, "hours": {"type": "LIST", "values": ["6"]}},

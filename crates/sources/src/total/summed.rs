@@ -7,6 +7,15 @@ use serde::Serialize;
 
 use super::decimal::Decimal;
 
+/// What an owner states.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Stated {
+    /// How many records there are.
+    pub(crate) count: Option<u64>,
+    /// What a column adds up to.
+    pub(crate) sum: Option<Decimal>,
+}
+
 /// A column that is summed, and the mark before the decimals of its values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SummedColumn {
