@@ -14,9 +14,9 @@ use axum::response::Response;
 use muster_reports::error::shown;
 use muster_reports::service::{PredictedAccess, PredictedViolation, WantedAccess};
 use muster_wire::{
-    CriterionType, ExceptionAccessCriteria, ExceptionCriteria, ExceptionCriteriaAccess,
-    IdentityWithNewAccess, IdentityWithNewAccessToCheck, SodViolationCheck, ViolationContext,
-    ViolationContextPolicy, ViolationPrediction,
+    ExceptionAccessCriteria, ExceptionCriteria, ExceptionCriteriaAccess, IdentityWithNewAccess,
+    IdentityWithNewAccessToCheck, SodViolationCheck, ViolationContext, ViolationContextPolicy,
+    ViolationPrediction,
 };
 use serde_json::{Map, Value};
 
@@ -129,7 +129,8 @@ fn wanted(object: &Map<String, Value>) -> Result<WantedAccess, Failure> {
 
 fn context(predicted: &PredictedViolation) -> ViolationContext {
     let access = |one: &PredictedAccess| ExceptionCriteriaAccess {
-        kind: Some(CriterionType::Entitlement),
+        // Clients of version 1.4 take an object here, and later ones a text: no value suits both.
+        kind: None,
         id: Some(one.id.clone()),
         name: one.name.clone(),
         existing: Some(one.existing),
@@ -139,8 +140,7 @@ fn context(predicted: &PredictedViolation) -> ViolationContext {
     };
     ViolationContext {
         policy: Some(ViolationContextPolicy {
-            // As published, though it is a policy.
-            kind: Some(CriterionType::Entitlement),
+            kind: None,
             id: Some(predicted.policy.to_string()),
             name: Some(predicted.name.clone()),
         }),

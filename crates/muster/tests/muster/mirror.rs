@@ -225,6 +225,11 @@ impl Serving {
 
     /// With these variables of the environment.
     pub fn start_with(data: &Path, client: &Value, workers: u32, variables: &[(&str, &str)]) -> Self {
+        Self::try_start(data, client, workers, variables).unwrap()
+    }
+
+    /// As [`Serving::start_with`]; `None` if the process ends before it listens.
+    pub fn try_start(data: &Path, client: &Value, workers: u32, variables: &[(&str, &str)]) -> Option<Self> {
         let mut process = command(data, &["serve", "--listen", "127.0.0.1:0"])
             .envs(variables.iter().copied())
             .env("MUSTER__LOG__FORMAT", "json")
@@ -238,16 +243,20 @@ impl Serving {
             let line: Value = serde_json::from_str(&line.unwrap()).ok()?;
             Some(line["fields"]["address"].as_str()?.to_owned())
         });
+        let Some(address) = address else {
+            process.wait().unwrap();
+            return None;
+        };
         // Whatever it says later must find a reader.
         std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
         let text = |name: &str| client[name].as_str().unwrap().to_owned();
         let client = [
-            ("--base-url", format!("http://{}", address.unwrap())),
+            ("--base-url", format!("http://{address}")),
             ("--client-id", text("id")),
             ("--client-secret", text("secret")),
         ];
         let client = client.into_iter().flat_map(|(name, value)| [name.to_owned(), value]).collect();
-        Self { process, data: data.to_owned(), client }
+        Some(Self { process, data: data.to_owned(), client })
     }
 
     /// Runs a report and gives its rows.

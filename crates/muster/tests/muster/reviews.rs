@@ -336,17 +336,24 @@ fn a_sheet_is_taken_as_a_whole_whenever_the_service_ends() {
         .map(|item| (item["item"].to_string(), ("KEEP".to_owned(), String::new())))
         .collect();
     let sheets = company.filled(&id, "csv", &wanted);
-    let (mut interrupted, mut whole, mut none) = (0, 0, 0);
-    let points =
-        ["commit-due:1", "commit-due:2", "event-inserted:1", "head-moved:1", "committed:1", "committed:2"];
-    for (sheet, point) in sheets.iter().cycle().zip(points) {
+    let (mut interrupted, mut whole) = (0, 0);
+    // The first of these acts belong to the start of the service, which then does not come up: such a point is left out.
+    let mut points = ["commit-due", "event-inserted", "committed"]
+        .into_iter()
+        .flat_map(|name| (1..=4).map(move |count| format!("{name}:{count}")));
+    for sheet in &sheets {
         let decided = |company: &Company| {
             let total = json(&company.call(&["review", "status", &id, "--output", "json"]))["total"].clone();
             500 - total["undecided"].as_u64().unwrap()
         };
         let before = decided(&company);
         company.service.kill();
-        company.service = Serving::start_with(&company.data, &company.root, 1, &[("MUSTER_CRASH_AT", point)]);
+        let started = points.find_map(|point| {
+            let crash = [("MUSTER_CRASH_AT", point.as_str())];
+            Some((Serving::try_start(&company.data, &company.root, 1, &crash)?, point.clone()))
+        });
+        let Some((service, point)) = started else { break };
+        company.service = service;
         let given = company.call(&["review", "import", &id, sheet]);
         if company.service.has_ended() {
             interrupted += 1;
@@ -357,23 +364,20 @@ fn a_sheet_is_taken_as_a_whole_whenever_the_service_ends() {
         let after = decided(&company) - before;
         let rows = if sheet.ends_with("p000.csv") { 20 } else { 120 };
         match after {
-            0 => none += 1,
+            0 => {}
             _ if after == rows => whole += 1,
             other => panic!("{point}: {other} of {rows} rows of a sheet are taken"),
         }
         let again = succeeds(&company.call(&["review", "import", &id, sheet]));
         let [new, unchanged] = if after == 0 { [rows, 0] } else { [0, rows] };
-        // A sheet that was taken in an earlier round changes nothing.
-        let known = format!(": 0 new, 0 changed, {rows} unchanged");
         assert!(
-            again.contains(&format!(": {new} new, 0 changed, {unchanged} unchanged"))
-                || again.contains(&known),
+            again.contains(&format!(": {new} new, 0 changed, {unchanged} unchanged")),
             "{point}: {again}"
         );
         let trail = succeeds(&muster(&company.data, &["audit", "verify"]));
         assert!(!trail.contains("broken"), "{trail}");
     }
-    assert!(interrupted >= 4 && whole > 0 && none > 0, "{interrupted} {whole} {none}");
+    assert!(interrupted > 0 && whole > 0, "{interrupted} {whole}");
 }
 
 /// Items of p001 are given to p002, who was not their reviewer; what was frozen and what was decided stays.
@@ -426,7 +430,13 @@ fn items_are_handed_over_with_who_and_why() {
     assert_eq!((&decided["decision"], &decided["reviewer"]), (&"KEEP".into(), &"p001".into()));
     // The sheet that p001 has at home is not p001's any more.
     let p001 = sheets.iter().find(|path| path.ends_with("p001.csv")).unwrap();
-    fails(&company.call(&["review", "import", id, p001]), 1);
+    let refused = company.call(&["review", "import", id, p001]);
+    assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+    let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(
+        told.contains("expected rows of \"p001\" only") && told.contains("nothing of them is taken"),
+        "{told}"
+    );
     let events = json(&muster(&company.data, &["audit", "list", "--limit", "1000", "--output", "json"]));
     let told = events.as_array().unwrap().iter().any(|event| {
         event["operation"] == "review_changed"
