@@ -147,15 +147,16 @@ impl ReviewStore for Store {
         wanted: &WantedItems,
     ) -> Result<Vec<ReviewItem>> {
         let wrong = |error| failed("read the items of a review", error);
+        let read = |rows: &[Row]| rows.iter().map(item).collect::<Read<Vec<_>>>().map_err(wrong);
         let Some(numbers) = &wanted.numbers else {
-            return self.part_of_review(tenant, id, wanted, None).await.map_err(wrong);
+            return read(&self.rows_of_review(tenant, id, wanted, None).await.map_err(wrong)?);
         };
         let mut numbers: Vec<u32> = numbers.clone();
         numbers.sort_unstable();
         numbers.dedup();
         let mut items = Vec::with_capacity(numbers.len());
         for part in numbers.chunks(ROWS_AT_ONCE) {
-            items.extend(self.part_of_review(tenant, id, wanted, Some(part)).await.map_err(wrong)?);
+            items.extend(read(&self.rows_of_review(tenant, id, wanted, Some(part)).await.map_err(wrong)?)?);
         }
         Ok(items)
     }

@@ -1,20 +1,19 @@
 //! The items of a review that are asked for, as conditions of a statement.
 
-use super::item;
-use crate::session::{Read, Value};
+use crate::session::{Read, Row, Value};
 use crate::store::Store;
 use muster_reports::ids::{ReviewId, TenantId};
-use muster_reports::review::{ReviewItem, WantedItems};
+use muster_reports::review::WantedItems;
 
 impl Store {
-    /// The items that are asked for; of these numbers, if there are some.
-    pub(super) async fn part_of_review(
+    /// The rows of the items that are asked for; of these numbers, if there are some.
+    pub(super) async fn rows_of_review(
         &self,
         tenant: &TenantId,
         id: &ReviewId,
         wanted: &WantedItems,
         numbers: Option<&[u32]>,
-    ) -> Read<Vec<ReviewItem>> {
+    ) -> Read<Vec<Row>> {
         let mut given = vec![Value::Text(tenant.as_str()), Value::Text(id.as_str())];
         let names = Names::of(wanted);
         let mut conditions = conditions(wanted, &names, numbers, &mut given);
@@ -36,7 +35,7 @@ impl Store {
                 ON d.tenant = i.tenant AND d.review = i.review AND d.sequence = i.decided
              WHERE i.tenant = $1 AND i.review = $2{conditions} ORDER BY i.number{limit}"
         );
-        self.read_built(sql, &given).await?.iter().map(item).collect()
+        self.read_built(sql, &given).await
     }
 }
 
