@@ -10,7 +10,7 @@ fn review(managed: bool, state: &str) -> Value {
     json!({
         "id": "r1", "name": "<u>Spring", "state": state, "reviewers": "MANAGER", "snapshotId": "s1",
         "frozenAt": "2026-03-01T00:00:00.000Z", "digest": "abcd", "created": "2026-03-01T01:00:00.000Z", "createdBy": "boss",
-        "dueDays": 14, "commentRequired": true, "managed": managed,
+        "dueDays": 14, "commentRequired": true, "tell": false, "managed": managed,
         "total": {"items": 1200, "keep": 300, "revoke": 3, "undecided": 897},
         "progress": [
             {"reviewer": "ann.user", "displayName": "Ann", "items": 2, "keep": 1, "revoke": 0, "undecided": 1},
