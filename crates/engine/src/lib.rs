@@ -18,6 +18,7 @@ pub mod history;
 mod in_order;
 mod kept_plans;
 pub mod memory;
+mod memory_pool;
 mod opaque;
 mod order;
 mod parquet_file;

@@ -8,6 +8,7 @@ use crate::digests::files::KnownFiles;
 use crate::error::{EngineError, Result};
 use crate::in_order::InOrder;
 use crate::kept_plans::KeptPlans;
+use crate::memory_pool::RoomyPool;
 use crate::opaque::Opaque;
 use crate::plan_limits::PlanLimits;
 use crate::plan_steps;
@@ -16,7 +17,6 @@ use crate::{functions, tables};
 use datafusion::catalog::TableProvider;
 use datafusion::dataframe::DataFrame;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
-use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
@@ -24,8 +24,10 @@ use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use muster_reports::{SnapshotManifest, metric};
 use std::collections::HashMap;
+use std::io::ErrorKind;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tracing::Instrument;
 
@@ -79,6 +81,21 @@ where
     }
 }
 
+/// Makes a folder in `folder` that no other engine has. Folders that killed processes left are cleared with the work folder.
+fn own_spill_folder(folder: &Path) -> Result<PathBuf> {
+    static MADE: AtomicU32 = AtomicU32::new(0);
+    let failed = |e| EngineError::io(format!("making a folder in {}", folder.display()), e);
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
+    loop {
+        let own = folder.join(format!("{}-{}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed)));
+        match std::fs::DirBuilder::new().mode(0o700).create(&own) {
+            Ok(()) => return Ok(own),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(failed(error)),
+        }
+    }
+}
+
 fn with_functions(state: SessionStateBuilder) -> SessionContext {
     let context = SessionContext::new_with_state(state.build());
     functions::register(&context);
@@ -89,6 +106,8 @@ fn with_functions(state: SessionStateBuilder) -> SessionContext {
 pub struct Engine {
     settings: EngineSettings,
     environment: Arc<RuntimeEnv>,
+    /// The folder that plans spill to. It is of this engine alone.
+    spill: PathBuf,
     runtime: Option<tokio::runtime::Runtime>,
     /// Open table versions. A version never changes, so a report need not read the table's log again.
     providers: Mutex<Providers>,
@@ -120,6 +139,12 @@ impl Drop for Engine {
             // Waiting here would block the caller's runtime. Plans own nothing that must be cleaned up.
             runtime.shutdown_background();
         }
+        // A plan that failed or was cancelled may still hold its files, and the process may end before it lets them go.
+        if let Err(error) = std::fs::remove_dir_all(&self.spill)
+            && error.kind() != ErrorKind::NotFound
+        {
+            tracing::warn!(folder = %self.spill.display(), %error, "the folder that plans spill to could not be removed");
+        }
     }
 }
 
@@ -133,16 +158,11 @@ impl Engine {
             std::fs::create_dir_all(dir)
                 .map_err(|e| EngineError::io(format!("making folder {}", dir.display()), e))?;
         }
-        let spill = settings.work_dir.join("spill");
-        std::fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&spill)
-            .map_err(|e| EngineError::io(format!("making folder {}", spill.display()), e))?;
+        let spill = own_spill_folder(&settings.work_dir.join("spill"))?;
         let environment = RuntimeEnvBuilder::new()
-            .with_memory_pool(Arc::new(FairSpillPool::new(settings.memory_limit_bytes)))
+            .with_memory_pool(Arc::new(RoomyPool::new(settings.memory_limit_bytes)))
             .with_disk_manager_builder(
-                DiskManagerBuilder::default().with_mode(DiskManagerMode::Directories(vec![spill])),
+                DiskManagerBuilder::default().with_mode(DiskManagerMode::Directories(vec![spill.clone()])),
             )
             .build_arc()
             .map_err(|e| EngineError::plan("runtime environment", e))?;
@@ -155,6 +175,7 @@ impl Engine {
         Ok(Self {
             settings,
             environment,
+            spill,
             runtime: Some(runtime),
             providers: Mutex::default(),
             known: Arc::default(),
