@@ -83,8 +83,13 @@ pub(super) async fn merge_into_previous(
 ) -> Result<()> {
     let missing = guards::missing(work, request, staged).await?;
     work.memory("source_flags", flags_batch(staged, &missing)?)?;
-    let merged =
-        [&steps::LAST_READS, &steps::WITHOUT_RECORD, &steps::ENTITLEMENTS_BEFORE, &steps::ACCOUNTS_MERGED];
+    let merged = [
+        &steps::LAST_READS,
+        &steps::WITHOUT_RECORD,
+        &steps::CHANGED_CONTENT,
+        &steps::ENTITLEMENTS_BEFORE,
+        &steps::ACCOUNTS_MERGED,
+    ];
     work.run(recompute, &merged).await?;
     work.run(recompute, &[&steps::ACCOUNTS_NOW_ALL, &steps::ACCOUNT_CHANGES_ALL]).await?;
     work.run(recompute, &[&steps::ACCOUNT_CHANGES, &steps::ACCOUNTS_NOW]).await?;

@@ -27,7 +27,8 @@ pub(super) async fn unite_repeated_rows(
     if work.count("repeated").await? == 0 {
         return work.run(recompute, &[&steps::STAGED_SINGLE_AS_READ, &steps::REJECTED_AS_READ]).await;
     }
-    work.run(recompute, &[&steps::UNITED, &steps::STAGED_SINGLE, &steps::REJECTED]).await
+    let single = [&steps::UNITED, &steps::EQUAL_RECORDS, &steps::STAGED_SINGLE, &steps::REJECTED];
+    work.run(recompute, &single).await
 }
 
 /// Leaves `staged_known`: the records with `id`, the id of their account.

@@ -244,7 +244,9 @@ steps! {
     REPEATED: Kept "repeated", Always, "staged source_flags" => "first_id merge_rows n differ", sources: Texts;
     UNITED: Kept "united", REPEATS, "staged repeated" =>
         "first_id source_id native_identity line {accounts.content}";
-    STAGED_SINGLE: View "staged_single", REPEATS, "staged repeated united" =>
+    EQUAL_RECORDS: Kept "equal_records", REPEATS, "staged repeated" =>
+        "first_id source_id native_identity line {accounts.content} digest";
+    STAGED_SINGLE: View "staged_single", REPEATS, "staged repeated united equal_records" =>
         "first_id source_id native_identity line {accounts.content} digest";
     STAGED_SINGLE_AS_READ: View "staged_single_as_read" as "staged_single", NO_REPEATS, "staged" =>
         "first_id source_id native_identity line {accounts.content} digest";
@@ -289,7 +291,8 @@ steps! {
     // Accounts to recompute.
     LAST_READS: Kept "last_reads", Always, "prev_aggregations prev_snapshot_counts" => "source_id last_read";
     WITHOUT_RECORD: Kept "without_record", Always, "prev_read staged_one" => "id";
-    ENTITLEMENTS_BEFORE: Kept "entitlements_before", Always, "staged_one prev_read" =>
+    CHANGED_CONTENT: Kept "changed_content", Always, "staged_one prev_read" => "id";
+    ENTITLEMENTS_BEFORE: Kept "entitlements_before", Always, "changed_content prev_read" =>
         "id entitlements entitlements_since";
     ACCOUNTS_MERGED: View "accounts_merged", Always,
         "staged_one source_flags prev_read kept_ids without_record last_reads entitlements_before" =>

@@ -1,6 +1,6 @@
 -- Every account of the sources that were read, with its state in the last snapshot. A record with the same content and
--- native identity as the account's last record changes nothing. The wide rows of the records are never the side of a join
--- that is held. An account whose access had ended before that was recorded had ended at the latest when its content last
+-- native identity as the account's last record changes nothing. The wide rows are never the left side of a join, which is
+-- the side that is held. An account whose access had ended before that was recorded had ended at the latest when its content last
 -- changed.
 SELECT s.id, s.source_id, f.source_name, f.authoritative, s.native_identity, {s: accounts.content}, s.digest,
   coalesce(p.created, refresh_time()) AS created,
@@ -22,10 +22,9 @@ SELECT s.id, s.source_id, f.source_name, f.authoritative, s.native_identity, {s:
        WHEN p.digest = s.digest AND p.native_identity = s.native_identity AND p.dead_since IS NULL THEN 'unchanged'
        ELSE 'updated' END AS change,
   p.held_since IS NOT NULL AS held_otherwise
-FROM prev_read p RIGHT JOIN staged_one s ON s.id = p.id
-JOIN source_flags f ON f.source_id = s.source_id
-LEFT JOIN last_reads r ON r.source_id = s.source_id
-LEFT JOIN entitlements_before e ON e.id = s.id
+FROM source_flags f
+JOIN (last_reads r RIGHT JOIN (entitlements_before e RIGHT JOIN (prev_read p RIGHT JOIN staged_one s ON s.id = p.id)
+  ON e.id = s.id) ON r.source_id = s.source_id) ON f.source_id = s.source_id
 UNION ALL
 SELECT id, source_id, source_name, authoritative, native_identity, {accounts.content}, digest, created, modified,
   CASE WHEN dead_since IS NULL AND is_missing THEN refresh_time() ELSE dead_since END,
@@ -48,7 +47,5 @@ FROM (
     p.situation AS prev_situation, k.id IS NOT NULL AS is_there, coalesce(k.present, false) AS present,
     coalesce(f.hold_missing, false) AS is_held,
     f.source_id IS NULL OR (k.id IS NULL AND f.mark_missing AND (p.held_since IS NULL OR f.mark_held)) AS is_missing
-  FROM (SELECT p.* FROM without_record w JOIN prev_read p ON p.id = w.id) p
-  LEFT JOIN source_flags f ON f.source_id = p.source_id
-  LEFT JOIN last_reads r ON r.source_id = p.source_id
-  LEFT JOIN kept_ids k ON k.id = p.id)
+  FROM source_flags f RIGHT JOIN (last_reads r RIGHT JOIN (kept_ids k RIGHT JOIN (without_record w JOIN prev_read p
+    ON p.id = w.id) ON k.id = p.id) ON r.source_id = p.source_id) ON f.source_id = p.source_id)

@@ -6,6 +6,5 @@ SELECT first_id, source_id, native_identity, line, {accounts.content}, content_d
 FROM united
 UNION ALL
 SELECT first_id, source_id, native_identity, line, {accounts.content}, digest FROM (
-  SELECT s.*, row_number() OVER (PARTITION BY s.first_id ORDER BY s.line) AS k
-  FROM staged s JOIN repeated r ON r.first_id = s.first_id WHERE NOT r.merge_rows AND NOT r.differ)
+  SELECT *, row_number() OVER (PARTITION BY first_id ORDER BY line) AS k FROM equal_records)
 WHERE k = 1
