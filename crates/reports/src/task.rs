@@ -109,8 +109,13 @@ pub fn place_in_line(created: DateTime<Utc>, ahead: u32, last_run: Option<TimeDe
     created.checked_add_signed(later).unwrap_or(created)
 }
 
-/// A task is expected to be short if the last run of its definition with a result took no longer than this.
-pub const SHORT_RUN: TimeDelta = TimeDelta::seconds(1);
+/// A task is expected to be short if the quickest of the last [`RUNS_REMEMBERED`] runs of its definition with a result took
+/// no longer than this. Such a run ends within a second even while all other places are taken.
+pub const SHORT_RUN: TimeDelta = TimeDelta::milliseconds(400);
+
+/// So many runs of a definition say whether the next one is expected to be short. The quickest counts: others may have run
+/// beside long ones.
+pub const RUNS_REMEMBERED: u32 = 5;
 
 /// How far a running task is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

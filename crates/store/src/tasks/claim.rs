@@ -13,7 +13,7 @@ use muster_reports::error::Result;
 use muster_reports::failpoint::{Failpoint, reached};
 use muster_reports::ids::WorkerId;
 use muster_reports::ports::LeaseState;
-use muster_reports::task::{Claim, Lease, Progress, SHORT_RUN, TaskState};
+use muster_reports::task::{Claim, Lease, Progress, RUNS_REMEMBERED, SHORT_RUN, TaskState};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -37,17 +37,17 @@ pub(super) const DUE: Sql = Sql {
                FOR UPDATE SKIP LOCKED",
 };
 
-/// As [`DUE`], of the tasks whose last run took at most $2 microseconds.
+/// As [`DUE`], of the tasks of whose last $3 runs the quickest took at most $2 microseconds.
 pub(super) const DUE_SHORT: Sql = Sql {
     sqlite: "SELECT * FROM tasks WHERE state IN ('pending', 'running') AND +due <= $1
-         AND (SELECT l.completed - l.launched FROM tasks l WHERE l.tenant = tasks.tenant
-              AND l.definition = tasks.definition AND l.state IN ('succeeded', 'warned')
-              ORDER BY l.seq DESC LIMIT 1) <= $2
+         AND (SELECT min(r.took) FROM (SELECT l.completed - l.launched AS took FROM tasks l
+              WHERE l.tenant = tasks.tenant AND l.definition = tasks.definition
+              AND l.state IN ('succeeded', 'warned') ORDER BY l.seq DESC LIMIT $3) r) <= $2
          ORDER BY place, seq LIMIT 1",
     postgres: "SELECT * FROM tasks WHERE state IN ('pending', 'running') AND due <= $1
-         AND (SELECT l.completed - l.launched FROM tasks l WHERE l.tenant = tasks.tenant
-              AND l.definition = tasks.definition AND l.state IN ('succeeded', 'warned')
-              ORDER BY l.seq DESC LIMIT 1) <= $2
+         AND (SELECT min(r.took) FROM (SELECT l.completed - l.launched AS took FROM tasks l
+              WHERE l.tenant = tasks.tenant AND l.definition = tasks.definition
+              AND l.state IN ('succeeded', 'warned') ORDER BY l.seq DESC LIMIT $3) r) <= $2
          ORDER BY place, seq LIMIT 1 FOR UPDATE SKIP LOCKED",
 };
 
@@ -154,7 +154,7 @@ pub(super) async fn step(
         Claimed::All => session.first(DUE, values![rows::micros(now)]).await,
         Claimed::Short => {
             let at_most = SHORT_RUN.num_microseconds().unwrap_or(i64::MAX);
-            session.first(DUE_SHORT, values![rows::micros(now), at_most]).await
+            session.first(DUE_SHORT, values![rows::micros(now), at_most, i64::from(RUNS_REMEMBERED)]).await
         }
     };
     let due = due.and_then(|row| row.as_ref().map(rows::task_row).transpose());

@@ -10,7 +10,7 @@ use muster_reports::message::{Message, Severity};
 use muster_reports::notify::Wish;
 use muster_reports::ports::{Cancelled, LeaseState, ResultOrder, Started, TaskStore};
 use muster_reports::task::{
-    AttemptEnd, Claim, Lease, NewTask, Progress, SHORT_RUN, Task, TaskState, place_in_line,
+    AttemptEnd, Claim, Lease, NewTask, Progress, RUNS_REMEMBERED, SHORT_RUN, Task, TaskState, place_in_line,
 };
 use muster_reports::task_list::{TaskOrder, TaskPage, TaskQuery, VisibleTasks};
 use std::collections::{BTreeMap, HashSet};
@@ -195,7 +195,7 @@ impl MemoryStore {
             task.state.is_live() && task.tenant == new.tenant && task.requester.client == new.requester.client
         };
         let ahead = state.tasks.iter().filter(|e| of_client(&e.task)).count();
-        let took = last_run(&state.tasks, &new.tenant, &new.definition);
+        let took = last_runs(&state.tasks, &new.tenant, &new.definition).next();
         let place = place_in_line(new.created, u32::try_from(ahead).unwrap_or(u32::MAX), took);
         let mut messages = Vec::new();
         add(&mut messages, new.messages);
@@ -238,7 +238,7 @@ impl MemoryStore {
         self.short_work.notify_one();
     }
 
-    /// Claims the first in line of the tasks whose definition's last run is `wanted`.
+    /// Claims the first in line of the tasks that are `wanted`, by the quickest of their definition's last runs.
     fn claim_of(
         &self,
         worker: &WorkerId,
@@ -250,7 +250,11 @@ impl MemoryStore {
         loop {
             state.tasks.iter_mut().for_each(|entry| entry.set_back(now, lease));
             let due = state.tasks.iter().filter(|e| e.task.state.is_live() && e.due <= now);
-            let due = due.filter(|e| wanted(last_run(&state.tasks, &e.task.tenant, &e.task.definition)));
+            let quickest = |task: &Task| {
+                let runs = last_runs(&state.tasks, &task.tenant, &task.definition);
+                runs.take(RUNS_REMEMBERED as usize).min()
+            };
+            let due = due.filter(|e| wanted(quickest(&e.task)));
             // Of equal ones, the first is the one that was accepted first.
             let Some(id) = due.min_by_key(|e| e.place).map(|e| e.task.id.clone()) else { return Ok(None) };
             let Some(entry) = state.tasks.iter_mut().find(|e| e.task.id == id) else { return Ok(None) };
@@ -288,12 +292,16 @@ impl MemoryStore {
     }
 }
 
-/// How long the last run of a definition with a result took.
-fn last_run(tasks: &[Entry], tenant: &TenantId, definition: &TaskDefinitionId) -> Option<TimeDelta> {
-    let mut before = tasks.iter().rev().map(|e| &e.task);
-    let last = before
-        .find(|task| task.tenant == *tenant && task.definition == *definition && task.result.is_some())?;
-    Some(last.completed? - last.launched?)
+/// How long the runs of a definition with a result took, the last first.
+fn last_runs<'a>(
+    tasks: &'a [Entry],
+    tenant: &'a TenantId,
+    definition: &'a TaskDefinitionId,
+) -> impl Iterator<Item = TimeDelta> + 'a {
+    let before = tasks.iter().rev().map(|e| &e.task);
+    before
+        .filter(|task| task.tenant == *tenant && task.definition == *definition && task.result.is_some())
+        .filter_map(|task| Some(task.completed? - task.launched?))
 }
 
 #[async_trait]
@@ -404,7 +412,7 @@ impl TaskStore for MemoryStore {
         now: DateTime<Utc>,
         lease: Duration,
     ) -> Result<Option<Claim>> {
-        self.claim_of(worker, now, lease, |last_run| last_run.is_some_and(|took| took <= SHORT_RUN))
+        self.claim_of(worker, now, lease, |quickest| quickest.is_some_and(|took| took <= SHORT_RUN))
     }
 
     async fn heartbeat(
