@@ -84,7 +84,7 @@ impl Options {
             kills: None,
             races: None,
             // Most of a failpoint's time is waiting for leases to end.
-            lanes: 3,
+            lanes: 5,
             minutes: None,
             resume: false,
         }
