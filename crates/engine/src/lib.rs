@@ -11,6 +11,7 @@ pub mod compare;
 mod declared;
 mod definition_check;
 pub mod digests;
+mod early_ends;
 mod error;
 mod file_name;
 mod functions;

@@ -5,6 +5,7 @@
 
 use crate::cancellation::CancelSignal;
 use crate::digests::files::KnownFiles;
+use crate::early_ends::EarlyEnds;
 use crate::error::{EngineError, Result};
 use crate::in_order::InOrder;
 use crate::kept_plans::KeptPlans;
@@ -191,7 +192,7 @@ impl Engine {
 
     /// A session for a refresh. Dropping it ends the refresh's plans.
     pub(crate) fn session(&self) -> SessionContext {
-        let state = self.state();
+        let state = self.state().with_physical_optimizer_rule(Arc::new(EarlyEnds));
         with_functions(match &self.steps {
             Some(steps) => state.with_physical_optimizer_rule(Arc::clone(steps)),
             None => state,
@@ -221,6 +222,7 @@ impl Engine {
         // Filters are in the scans by now, and partitions and sorts are not yet distributed.
         let at = rules.iter().position(|rule| rule.name() == "EnsureRequirements").unwrap_or(rules.len());
         rules.insert(at, Arc::new(in_order));
+        rules.push(Arc::new(EarlyEnds));
         rules.push(Arc::new(PlanLimits(signal)));
         rules.extend(self.steps.clone());
         rules

@@ -36,8 +36,8 @@ fn source(run: &SourceRun) -> SourceDescription {
 }
 
 fn sum(sum: &SourceSum) -> SourceSumDto {
-    let SourceSum { column, stated, read, refused, unreadable } = sum.clone();
-    SourceSumDto { column, stated, read, refused, unreadable }
+    let SourceSum { column, stated, read, refused, loaded, unreadable } = sum.clone();
+    SourceSumDto { column, stated, read, refused, loaded, unreadable }
 }
 
 pub(crate) fn snapshot(snapshot: &CataloguedSnapshot, counted: bool) -> SnapshotDescription {

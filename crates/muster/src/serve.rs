@@ -28,7 +28,8 @@ use muster_reports::schedule::time_zone;
 use muster_reports::scheduled::RunAttempts;
 use muster_reports::{Catalogue, Category, Reports, service};
 use muster_runs::{
-    Copies, CustomDefinitions, Inspections, Lock, ResultExpiry, ResultFiles, ServiceReadiness, Sweep, Swept,
+    AskedResults, Copies, CustomDefinitions, Inspections, Lock, ResultExpiry, ResultFiles, ServiceReadiness,
+    Sweep, Swept,
 };
 use muster_telemetry::{Meters, Places, Telemetry};
 use muster_worker::{Scheduler, SchedulerSettings, Stop, Worker, WorkerSettings};
@@ -515,7 +516,7 @@ fn state(
         schedules,
         saved_searches: Arc::new(saved_searches),
         credentials: data.store.clone(),
-        files,
+        files: files.clone(),
         evidence: Arc::new(data.packages(engine.clone(), copies)?),
         comparer: Arc::new(comparer),
         readiness: Arc::new(ServiceReadiness {
@@ -524,6 +525,7 @@ fn state(
             engine,
             tenant: data.tenant.clone(),
             folders: vec![data.dir().to_owned(), data.results_dir(), data.tables_dir(), data.work_dir()?],
+            results: Some(AskedResults::of(files)),
             stopping,
         }),
         clock: Arc::new(SystemClock),

@@ -36,6 +36,9 @@ pub struct SourceSum {
     pub read: String,
     /// Of it, that of refused records.
     pub refused: String,
+    /// Of it, that of the records that accounts were made of. Snapshots of old, and sums that are too great, have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loaded: Option<String>,
     /// Values and records that the sum lacks, because they have no number that could be read.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub unreadable: u64,

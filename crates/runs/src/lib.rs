@@ -62,7 +62,7 @@ pub use integrity::FoundFiles;
 pub use kept_definitions::{CustomDefinitions, KeptDefinitions};
 pub use lock::{Lock, lock, lock_refresh};
 pub use manual_links::{ManualLinks, RefusedLink, read_links, written_links};
-pub use readiness::{ServiceReadiness, free_bytes};
+pub use readiness::{AskedResults, ServiceReadiness, free_bytes};
 pub use refresh::{
     RefreshOptions, RefreshPlan, RefreshReport, RefreshSummary, Refreshes, ScheduledRefreshes, SourceSummary,
 };

@@ -248,6 +248,17 @@ impl ResultFiles {
         }
     }
 
+    /// Whether the bucket answers, within a few seconds. A folder always does.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Broken` with the place.
+    pub(crate) async fn bucket_answers(&self) -> Result<()> {
+        match &self.bucket {
+            None => Ok(()),
+            Some(bucket) => bucket.answers().await,
+        }
+    }
+
     /// Lists the files there are now, for sweeping. See [`Survey::left_over`] for the order of steps.
     ///
     /// # Errors

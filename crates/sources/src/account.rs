@@ -351,7 +351,9 @@ impl AccountSink {
         self.pending_bytes = 0;
         let records = std::mem::take(&mut self.rows).finish()?;
         let rejections = std::mem::take(&mut self.rejections);
-        Ok(Some(Batch { records, rejections, present: std::mem::take(&mut self.present) }))
+        let present = std::mem::take(&mut self.present);
+        let summed = self.summing.as_mut().map(Summing::take_added).unwrap_or_default();
+        Ok(Some(Batch { records, rejections, present, summed }))
     }
 
     /// What the read came to; `incomplete` is why it was not read to its end, where it was not.

@@ -21,6 +21,11 @@ pub use time_format::TimeFormat;
 /// The key with a fault, and what is wrong with it.
 type Fault = (String, String);
 
+/// What a tenant says of an account: `true` for a machine account, and absent for others.
+pub(crate) const IS_MACHINE: &str = "tenant.isMachine";
+/// What a tenant says of a machine account: the name of the identity that owns it.
+pub(crate) const OWNER_NAME: &str = "tenant.ownerName";
+
 /// Most days by which a source may record a use late.
 const LAG_DAYS_MAX: u16 = 366;
 
@@ -76,6 +81,14 @@ pub enum Preset {
     /// OpenLDAP with the overlays `ppolicy` and `lastbind`.
     #[serde(rename = "openldap")]
     OpenLdap,
+    /// IBM Verify over SCIM.
+    IbmVerify,
+    /// SAP's cloud systems over SCIM.
+    SapCloud,
+    /// Slack over SCIM.
+    Slack,
+    /// Identity Security Cloud, for what the tenant itself says about accounts.
+    Tenant,
 }
 
 /// An attribute that holds a time. Of several values the latest counts.
@@ -250,6 +263,55 @@ impl Preset {
             Self::OpenLdap => AccountColumns {
                 last_used: time("authTimestamp", TimeFormat::Generalized, 0),
                 password_set: time("pwdChangedTime", TimeFormat::Generalized, 0),
+                ..AccountColumns::default()
+            },
+            Self::IbmVerify => AccountColumns {
+                last_used: time(
+                    "urn:ietf:params:scim:schemas:extension:ibm:2.0:User:lastLogin",
+                    TimeFormat::Iso,
+                    0,
+                ),
+                password_set: time(
+                    "urn:ietf:params:scim:schemas:extension:ibm:2.0:User:pwdChangedTime",
+                    TimeFormat::Iso,
+                    0,
+                ),
+                expires: time(
+                    "urn:ietf:params:scim:schemas:extension:ibm:2.0:User:accountExpires",
+                    TimeFormat::Iso,
+                    0,
+                ),
+                ..AccountColumns::default()
+            },
+            Self::SapCloud => AccountColumns {
+                last_used: time(
+                    "urn:ietf:params:scim:schemas:extension:sap:2.0:User:loginTime",
+                    TimeFormat::Iso,
+                    0,
+                ),
+                expires: time(
+                    "urn:ietf:params:scim:schemas:extension:sap:2.0:User:validTo",
+                    TimeFormat::Iso,
+                    0,
+                ),
+                ..AccountColumns::default()
+            },
+            Self::Slack => AccountColumns {
+                expires: time(
+                    "urn:ietf:params:scim:schemas:extension:slack:guest:2.0:User:expiration",
+                    TimeFormat::Iso,
+                    0,
+                ),
+                ..AccountColumns::default()
+            },
+            // That an account is no machine account does not say that one person uses it.
+            Self::Tenant => AccountColumns {
+                kind: Some(KindColumn {
+                    from: Some(IS_MACHINE.to_owned()),
+                    values: [(AccountKind::Service, vec!["true".to_owned()])].into(),
+                    default: None,
+                }),
+                owner: Some(TextColumn { from: OWNER_NAME.to_owned() }),
                 ..AccountColumns::default()
             },
         }

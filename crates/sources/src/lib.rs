@@ -79,4 +79,4 @@ pub use record::{
     record_schema,
 };
 pub use secret::{Environment, Secret};
-pub use total::{ColumnSum, OnDifference, TotalDefinition};
+pub use total::{ColumnSum, OnDifference, TotalDefinition, exact_sum};

@@ -34,6 +34,9 @@ pub struct Batch {
     /// Native identities of accounts that are there, in a read of changes: their records are given only where they
     /// changed.
     pub present: Vec<String>,
+    /// What each accepted record adds to the sum that its owner states, with a point before the decimals; empty where no sum
+    /// is stated.
+    pub summed: Vec<String>,
 }
 
 /// What one read of a source came to.

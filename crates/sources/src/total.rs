@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use crate::files::{find, open_file, path_fault};
 use crate::reader::{Batch, ReadError, ReadSummary, RecordReader};
-pub use summed::ColumnSum;
+pub use summed::{ColumnSum, exact_sum};
 pub(crate) use summed::{Stated, SummedColumn, Summing};
 pub(crate) use trailer::{Trailed, TrailerForm};
 

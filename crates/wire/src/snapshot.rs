@@ -22,6 +22,10 @@ pub struct SourceSum {
     /// Of it, that of refused records.
     #[schema(example = "0")]
     pub refused: String,
+    /// Of it, that of the records that accounts were made of; absent in snapshots of old.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, required = false, example = "1250.75")]
+    pub loaded: Option<String>,
     /// Values and records that the sum lacks, because they have no number that could be read.
     pub unreadable: u64,
 }

@@ -187,6 +187,23 @@ const AGGREGATION_COLUMNS: &[Column] = &[
     column("missing", Number, Whole, None, "Accounts that were marked missing."),
     column("loaded", Number, Whole, None, "Accounts or documents of the source in the snapshot."),
     column("input_digest", Text, Whole, None, "SHA-256 of what was read."),
+    column(
+        "sum_of",
+        Text,
+        Whole,
+        None,
+        "The column that the owner adds up; null if the owner states no sum.",
+    ),
+    column(
+        "sum_stated",
+        Text,
+        Whole,
+        None,
+        "The owner's sum of it, an exact number as a text with a point before the decimals; null if it could not be had.",
+    ),
+    column("sum_read", Text, Whole, None, "The sum over all records that were read, refused ones included."),
+    column("sum_refused", Text, Whole, None, "Of it, that of the records that were refused."),
+    column("sum_loaded", Text, Whole, None, "Of it, that of the records that accounts were made of."),
 ];
 
 const REJECTED_COLUMNS: &[Column] = &[

@@ -13,7 +13,8 @@ use crate::declared::IDENTITIES;
 use crate::error::{EngineError, Result};
 use crate::query::Value;
 use datafusion::arrow::array::{BooleanArray, RecordBatch, StringArray};
-use muster_reports::snapshot::AggregationMode;
+use muster_reports::snapshot::{AggregationMode, SourceRun};
+use muster_sources::exact_sum;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -40,6 +41,7 @@ pub(super) async fn take_records(
     }
     identify::unite_repeated_rows(work, recompute, staged).await?;
     count_conflicts(work, staged).await?;
+    divide_sums(work, staged).await?;
     if !recompute.everything {
         leave_out_equal(work, recompute, staged).await?;
     }
@@ -180,6 +182,38 @@ async fn count_conflicts(work: &Work, staged: &mut [StagedSource]) -> Result<()>
                 reason,
             })
             .collect();
+    }
+    Ok(())
+}
+
+/// Divides the sums that owners state by what became of the records. The sum of all was made while they were read; it must be
+/// that of the refused ones and of those that accounts are made of.
+async fn divide_sums(work: &Work, staged: &mut [StagedSource]) -> Result<()> {
+    let is_summed = |source: &StagedSource| !source.outcome.carried && source.outcome.run.sum.is_some();
+    if !staged.iter().any(is_summed) {
+        return Ok(());
+    }
+    let rows = work.rows(&steps::SUMS_OF_RECORDS, &[]).await?;
+    let parts: BTreeMap<_, _> = texts(&rows, 0).zip(texts(&rows, 1)).zip(texts(&rows, 2)).collect();
+    for source in staged.iter_mut().filter(|source| is_summed(source)) {
+        let SourceRun { id, name, sum, .. } = &mut source.outcome.run;
+        let Some(sum) = sum else { continue };
+        let of = |part: &str| {
+            let found = parts.get(&(id.as_str().to_owned(), part.to_owned()));
+            exact_sum(found.map_or("0", String::as_str), "0")
+        };
+        let refused = of("refused").and_then(|more| exact_sum(&sum.refused, &more));
+        let (Some(refused), Some(loaded)) = (refused, of("loaded")) else { continue };
+        // A sum that is too great to be counted is no number.
+        match (exact_sum(&refused, &loaded), exact_sum(&sum.read, "0")) {
+            (Some(parts), Some(read)) if parts != read => {
+                return Err(EngineError::data(
+                    format!("adding up {:?} of source {name:?}", sum.column),
+                    format!("{refused} was refused and {loaded} loaded: expected {read} together"),
+                ));
+            }
+            _ => (sum.refused, sum.loaded) = (refused, Some(loaded)),
+        }
     }
     Ok(())
 }

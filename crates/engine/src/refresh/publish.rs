@@ -516,6 +516,11 @@ fn runs_batch(request: &RefreshRequest, outcomes: &[SourceOutcome]) -> Result<Re
         number(&|run| Some(run.missing)),
         number(&|run| Some(run.loaded)),
         text(&|run| run.input_digest.clone()),
+        text(&|run| run.sum.as_ref().map(|sum| sum.column.clone())),
+        text(&|run| run.sum.as_ref()?.stated.clone()),
+        text(&|run| run.sum.as_ref().map(|sum| sum.read.clone())),
+        text(&|run| run.sum.as_ref().map(|sum| sum.refused.clone())),
+        text(&|run| run.sum.as_ref()?.loaded.clone()),
     ];
     RecordBatch::try_new(Table::of("aggregations").schema(), columns)
         .map_err(|e| EngineError::data("describing the aggregations", e))

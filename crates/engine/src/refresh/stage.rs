@@ -51,6 +51,8 @@ struct StagedFiles {
     may_repeat: bool,
     /// Native identities of accounts that exist, from a read of changes.
     present: Option<PathBuf>,
+    /// What each record adds to the sum that its owner states.
+    summed: Option<PathBuf>,
     /// Documents of each type, with their lines.
     documents: Vec<(DocumentType, PathBuf)>,
     rejected: PathBuf,
@@ -136,12 +138,18 @@ fn present_schema() -> SchemaRef {
     Arc::new(Schema::new(vec![source_id(), Field::new("native_identity", DataType::Utf8, false)]))
 }
 
+fn summed_schema() -> SchemaRef {
+    let text = |name: &str| Field::new(name, DataType::Utf8, false);
+    Arc::new(Schema::new(vec![source_id(), text("first_id"), text("added")]))
+}
+
 /// The relations of the records, without any rows.
 #[cfg(test)]
 pub(super) fn nothing_read() -> Vec<(String, SchemaRef)> {
     let mut relations = vec![
         ("staged_raw".to_owned(), records_schema()),
         ("present_raw".to_owned(), present_schema()),
+        ("summed_raw".to_owned(), summed_schema()),
         ("rejected_read".to_owned(), rejected_schema()),
     ];
     for document_type in DocumentType::ALL {
@@ -209,6 +217,7 @@ async fn register(work: &Work, recompute: &Recompute, staged: &[StagedSource]) -
     work.parquet_files("staged_raw", read(|files| files.records.iter().collect()), &records_schema()).await?;
     work.parquet_files("present_raw", read(|files| files.present.iter().collect()), &present_schema())
         .await?;
+    work.parquet_files("summed_raw", read(|files| files.summed.iter().collect()), &summed_schema()).await?;
     work.parquet_files("rejected_read", read(|files| vec![&files.rejected]), &rejected_schema()).await?;
     for document_type in DocumentType::ALL {
         let files =
@@ -382,7 +391,8 @@ fn stage_source(
 
 fn source_sum(sum: ColumnSum) -> SourceSum {
     let ColumnSum { column, stated, read, refused, unreadable } = sum;
-    SourceSum { column, stated, read, refused, unreadable }
+    // What became of the records is not known yet.
+    SourceSum { column, stated, read, refused, loaded: None, unreadable }
 }
 
 enum StageError {
@@ -421,6 +431,7 @@ fn read(
     let path = stem.with_extension("records.parquet");
     let mut records = create(path, records_schema())?;
     let mut present: Option<ParquetFile> = None;
+    let mut summed: Option<ParquetFile> = None;
     let mut ids = SeenIds::default();
     while let Some(batch) = reader.next_batch()? {
         let rows = record_rows(input, &batch.records)?;
@@ -429,6 +440,16 @@ fn read(
         }
         records.write(&rows)?;
         rejected.write(batch.rejections)?;
+        if !batch.summed.is_empty() {
+            let source = of_source(input, batch.summed.len());
+            let added: ArrayRef = Arc::new(StringArray::from(batch.summed));
+            let columns = vec![source, Arc::clone(rows.column(FIRST_ID)), added];
+            let file = match &mut summed {
+                Some(file) => file,
+                None => summed.insert(create(stem.with_extension("summed.parquet"), summed_schema())?),
+            };
+            file.write(&RecordBatch::try_new(summed_schema(), columns).map_err(staging)?)?;
+        }
         if !batch.present.is_empty() {
             let source = of_source(input, batch.present.len());
             let names: ArrayRef = Arc::new(StringArray::from(batch.present));
@@ -441,10 +462,11 @@ fn read(
     }
     let records = records.close()?;
     let present = present.map(ParquetFile::close).transpose()?;
+    let summed = summed.map(ParquetFile::close).transpose()?;
     let (shown, file) = rejected.close()?;
     let may_repeat = ids.may_repeat;
-    let files =
-        StagedFiles { records: Some(records), may_repeat, present, documents: Vec::new(), rejected: file };
+    let records = Some(records);
+    let files = StagedFiles { records, may_repeat, present, summed, documents: Vec::new(), rejected: file };
     Ok((reader.finish()?, shown, files))
 }
 
@@ -482,7 +504,14 @@ fn read_documents(
         documents.push((document_type, file.close()?));
     }
     let (shown, file) = rejected.close()?;
-    let files = StagedFiles { records: None, may_repeat: false, present: None, documents, rejected: file };
+    let files = StagedFiles {
+        records: None,
+        may_repeat: false,
+        present: None,
+        summed: None,
+        documents,
+        rejected: file,
+    };
     Ok((reader.finish()?, shown, files))
 }
 

@@ -257,6 +257,8 @@ steps! {
     REJECTED_BY_SOURCE: Read "rejected_by_source", Always, "rejected" => "source_id n";
     REJECTED_OF_SOURCE: Read "rejected_of_source", Always, "rejected" => "line native_identity reason",
         source: Text shown: Number;
+    SUMS_OF_RECORDS: Read "sums_of_records", Chosen("if an owner states a sum"), "summed_raw repeated" =>
+        "source_id part added";
     DIFFERENCES: Kept "differences", Incremental, "staged_single prev_read" => "source_id first_id id",
         failed: Texts redefined: Texts;
     EQUAL_BY_SOURCE: Read "equal_by_source", Incremental, "staged_single differences" => "source_id n", failed: Texts;

@@ -74,19 +74,26 @@ impl Queries {
         failed: impl Fn(DataFusionError) -> EngineError,
         optimize: impl FnOnce(&SessionContext, DataFrame) -> Result<Planned>,
     ) -> Result<Arc<Planned>> {
-        let key = self.key(sql, shape);
-        if let Some(kept) = key.as_ref().and_then(|key| self.engine.plans().get(key)) {
+        self.planned_as(self.key(sql, shape).as_ref(), sql, failed, optimize).await
+    }
+
+    /// The same, with what decides the plan, if it may be kept.
+    async fn planned_as(
+        &self,
+        key: Option<&PlanKey>,
+        sql: &str,
+        failed: impl Fn(DataFusionError) -> EngineError,
+        optimize: impl FnOnce(&SessionContext, DataFrame) -> Result<Planned>,
+    ) -> Result<Arc<Planned>> {
+        if let Some(kept) = key.and_then(|key| self.engine.plans().get(key)) {
             return Ok(kept);
         }
         let context = self.planning.get_or_try_init(|| async { self.planning_session() }).await?;
         let query = self.with_arguments(context, sql).await.map_err(&failed)?;
-        let key = match is_the_same_later(query.logical_plan()).map_err(failed)? {
-            true => key,
-            false => None,
-        };
+        let is_kept = is_the_same_later(query.logical_plan()).map_err(failed)?;
         let planned = Arc::new(optimize(context, query)?);
-        if let Some(key) = key {
-            self.engine.plans().keep(key, &planned);
+        if let (Some(key), true) = (key, is_kept) {
+            self.engine.plans().keep(key.clone(), &planned);
         }
         Ok(planned)
     }
@@ -107,17 +114,17 @@ impl Queries {
         if let Some(rows) = key.as_ref().and_then(|key| self.engine.plans().result(key)) {
             return Ok(rows);
         }
-        let rows = self.read(step, sql).await?;
+        let rows = self.read(step, sql, key.as_ref()).await?;
         if let Some(key) = key {
             self.engine.plans().keep_result(key, &rows);
         }
         Ok(rows)
     }
 
-    async fn read(&self, step: &str, sql: &str) -> Result<Vec<RecordBatch>> {
+    async fn read(&self, step: &str, sql: &str, key: Option<&PlanKey>) -> Result<Vec<RecordBatch>> {
         let failed = |e: DataFusionError| EngineError::plan(step, e);
         let optimize = |_: &SessionContext, query: DataFrame| Planned::declared(query).map_err(failed);
-        let planned = self.planned(sql, Shape::AsItIs, failed, optimize).await?;
+        let planned = self.planned_as(key, sql, failed, optimize).await?;
         within_memory(planned.frame(&self.running), |frame| planned.collect(step, frame)).await
     }
 

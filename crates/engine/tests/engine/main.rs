@@ -15,6 +15,7 @@ mod installation;
 mod losses;
 mod order;
 mod own_reports;
+mod owners_sums;
 mod periods;
 mod properties;
 mod records_of_one_person;

@@ -200,6 +200,8 @@ async fn ready(data: &DataDir) -> Finding {
         engine,
         tenant: data.tenant.clone(),
         folders: vec![data.dir().to_owned(), data.shared_dir().to_owned()],
+        // The bucket has a check of its own.
+        results: None,
         stopping: CancellationToken::new(),
     };
     match readiness.ready().await {

@@ -226,7 +226,7 @@ fn data<W: Write>(flow: &mut Flow<'_, W>, cover: &Cover) -> Result<(), PdfError>
             ),
             with_sum(grouped(source.read), sum.map(|sum| sum.read.as_str())),
             with_sum(grouped(source.rejected), sum.map(|sum| sum.refused.as_str())),
-            grouped(source.loaded),
+            with_sum(grouped(source.loaded), sum.and_then(|sum| sum.loaded.as_deref())),
         ]);
     }
     flow.grid(&fields, &rows, 1.0)

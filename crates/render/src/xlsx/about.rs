@@ -412,7 +412,11 @@ fn owners_totals(source: &SourceRun) -> String {
     let total = source.reported_total.map(|total| format!("; total stated {total}")).unwrap_or_default();
     let sum = source.sum.as_ref().map(|sum| {
         let stated = sum.stated.as_deref().unwrap_or("nothing");
-        format!("; sum of {}: {stated} stated, {} read, {} refused", sum.column, sum.read, sum.refused)
+        let loaded = sum.loaded.as_ref().map(|loaded| format!(", {loaded} loaded")).unwrap_or_default();
+        format!(
+            "; sum of {}: {stated} stated, {} read, {} refused{loaded}",
+            sum.column, sum.read, sum.refused
+        )
     });
     total + &sum.unwrap_or_default()
 }

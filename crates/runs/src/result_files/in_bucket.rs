@@ -28,6 +28,8 @@ const MARK: &str = "installation";
 const CHECKS: &str = "checks";
 /// The folder of the notes about files that no record names.
 const TRASH: &str = "trash";
+/// How long the bucket may take to show that it answers.
+const ANSWER: Duration = Duration::from_secs(2);
 /// How long the removal of a file that was not published may take. A sweep removes what is left.
 const REMOVE: Duration = Duration::from_secs(20);
 
@@ -111,6 +113,18 @@ impl ResultBucket {
         self.bucket.send(&wanted, source, watched).await?;
         reached(Failpoint::ResultUploaded);
         Ok(())
+    }
+
+    /// Whether the bucket answers, which a small list shows.
+    pub(super) async fn answers(&self) -> Result<()> {
+        match tokio::time::timeout(ANSWER, self.bucket.names(CHECKS)).await {
+            Ok(names) => names.map(drop),
+            Err(_) => Err(Error::unavailable(format!(
+                "the bucket of results, {}, does not answer within {} s",
+                self.bucket.shown(""),
+                ANSWER.as_secs()
+            ))),
+        }
     }
 
     /// Writes a small file, reads it, tries to write over it, and removes it.

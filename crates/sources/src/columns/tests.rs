@@ -115,3 +115,44 @@ fn keys_that_say_nothing_are_refused() {
     let dates: ProfileDates = toml::from_str("ends = { from = \"a\", never = [\"x\"] }").unwrap();
     assert_eq!(dates.fault().unwrap().0, "ends.never");
 }
+
+/// Attributes and values as the vendors' documentation shows them.
+#[test]
+fn services_say_what_their_documentation_says() {
+    let sap = columns("preset = \"sap_cloud\"");
+    let of_sap = |name: &'static str| format!("urn:ietf:params:scim:schemas:extension:sap:2.0:User:{name}");
+    let (from, to, login) = (of_sap("validFrom"), of_sap("validTo"), of_sap("loginTime"));
+    let user: [(&str, &[&str]); 4] = [
+        (&from, &["2023-05-01T00:00:00Z"]),
+        (&to, &["2123-05-01T00:00:00Z"]),
+        (&login, &["2024-01-01T11:22:33Z"]),
+        ("meta.lastModified", &["2026-01-01T00:00:00Z"]),
+    ];
+    let account = read(&sap, &user);
+    assert_eq!(
+        (account.last_used, account.expires),
+        (at("2024-01-01T11:22:33Z"), at("2123-05-01T00:00:00Z"))
+    );
+    assert_eq!((account.password_set, account.kind, account.never_expires), (None, None, Some(false)));
+
+    let ibm = columns("preset = \"ibm_verify\"");
+    let changed = "urn:ietf:params:scim:schemas:extension:ibm:2.0:User:pwdChangedTime";
+    let account =
+        read(&ibm, &[(changed, &["2021-01-19T05:17:15Z"]), ("meta.lastModified", &["2026-01-01T00:00:00Z"])]);
+    assert_eq!(account.password_set, at("2021-01-19T05:17:15Z"));
+    assert_eq!((account.last_used, account.expires, account.never_expires), (None, None, None));
+
+    let slack = columns("preset = \"slack\"");
+    let guest = "urn:ietf:params:scim:schemas:extension:slack:guest:2.0:User:expiration";
+    assert_eq!(read(&slack, &[(guest, &["2020-11-30T23:59:59Z"])]).expires, at("2020-11-30T23:59:59Z"));
+    // Somebody who is no guest: that is unknown, and not never.
+    assert_eq!(read(&slack, &[]), TypedAccount::default());
+}
+
+#[test]
+fn a_tenant_says_which_accounts_are_of_machines_and_whose() {
+    let tenant = columns("preset = \"tenant\"");
+    let machine = read(&tenant, &[("tenant.isMachine", &["true"]), ("tenant.ownerName", &["Adam Kennedy"])]);
+    assert_eq!((machine.kind, machine.owner.as_deref()), (Some(AccountKind::Service), Some("Adam Kennedy")));
+    assert_eq!(read(&tenant, &[("tenant.identityName", &["User 1"])]), TypedAccount::default());
+}

@@ -48,6 +48,8 @@ pub(crate) struct Summing {
     unreadable: u64,
     /// The number of the first record whose value could not be read.
     first_unreadable: Option<u64>,
+    /// What each accepted record has added since the last batch.
+    added: Vec<String>,
 }
 
 impl Summing {
@@ -58,18 +60,29 @@ impl Summing {
             refused: Decimal::default(),
             unreadable: 0,
             first_unreadable: None,
+            added: Vec::new(),
         }
     }
 
     /// Takes a record's values; blank ones are nothing.
     pub(crate) fn take<'a>(&mut self, line: u64, values: impl Iterator<Item = &'a str>, was_refused: bool) {
+        let mut own = Decimal::default();
         for value in values.filter(|value| !value.trim().is_empty()) {
             let sum = if was_refused { &mut self.refused } else { &mut self.accepted };
-            match Decimal::of(value, self.column.mark).and_then(|number| sum.plus(number)) {
-                Some(more) => *sum = more,
+            let more = |number| Some((sum.plus(number)?, own.plus(number)?));
+            match Decimal::of(value, self.column.mark).and_then(more) {
+                Some(more) => (*sum, own) = more,
                 None => self.miss(line),
             }
         }
+        if !was_refused {
+            self.added.push(own.to_string());
+        }
+    }
+
+    /// What each accepted record has added since this was called last.
+    pub(crate) fn take_added(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.added)
     }
 
     /// Takes a record whose value cannot be told.
@@ -79,7 +92,7 @@ impl Summing {
     }
 
     pub(crate) fn end(self) -> Summed {
-        let Self { column, accepted, refused, unreadable, first_unreadable } = self;
+        let Self { column, accepted, refused, unreadable, first_unreadable, added: _ } = self;
         Summed { column: column.name, read: accepted.plus(refused), refused, unreadable, first_unreadable }
     }
 }
@@ -123,4 +136,10 @@ impl Summed {
             unreadable: self.unreadable,
         }
     }
+}
+
+/// The sum of two numbers that have a point before their decimals; `None` if a text is no number, or the sum is too great.
+pub fn exact_sum(one: &str, other: &str) -> Option<String> {
+    let sum = Decimal::of(one, '.')?.plus(Decimal::of(other, '.')?)?;
+    Some(sum.to_string())
 }

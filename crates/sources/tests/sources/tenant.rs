@@ -102,6 +102,7 @@ fn accounts_of_one_source_with_what_its_schema_says() {
     accounts[2]["disabled"] = json!(true);
     accounts[2]["locked"] = json!(true);
     accounts[2]["isMachine"] = json!(true);
+    accounts[2]["ownerIdentity"] = json!({"id": "o1", "type": "IDENTITY", "name": "Adam Kennedy"});
     accounts[2]["attributes"] =
         json!({"displayName": "Robot", "memberOf": "solo", "login": 7, "homegrown": "x"});
     accounts[3]["attributes"] = Value::Null;
@@ -116,6 +117,7 @@ fn accounts_of_one_source_with_what_its_schema_says() {
             id(number)
         )
     };
+    let machine = "tenant.isMachine=true, tenant.ownerName=Adam Kennedy";
     let expected = [
         format!("0 CN=user0 user0/-/- {{login=user0, memberOf=g0|all, {}}} g0|all", tail(0, false)),
         format!(
@@ -123,7 +125,10 @@ fn accounts_of_one_source_with_what_its_schema_says() {
              tenant.manuallyCorrelated=false}} g1|all",
             id(1)
         ),
-        format!("0 CN=user2 [dls] user2/Robot/- {{login=7, memberOf=solo, {}}} solo", tail(2, false)),
+        format!(
+            "0 CN=user2 [dls] user2/Robot/- {{login=7, memberOf=solo, {}, {machine}}} solo",
+            tail(2, false)
+        ),
         format!("0 CN=user3 user3/-/- {{{}}}", tail(3, true)),
     ];
     assert_eq!(outcome.records, expected);

@@ -262,6 +262,8 @@ fn profiles_that_cannot_be_taken_over_are_named() {
         "tenant.identityId",
         "tenant.identityName",
         "tenant.manuallyCorrelated",
+        "tenant.isMachine",
+        "tenant.ownerName",
         "tenant.name",
     ];
     assert_eq!(hr["reader"]["tenant"]["attributes"], json!(kept));

@@ -253,7 +253,8 @@ impl RecordReader for DelimitedReader {
         if rows.len() + rejections.len() == 0 {
             return Ok(None);
         }
-        Ok(Some(Batch { records: rows.finish()?, rejections, present: Vec::new() }))
+        let summed = self.summing.as_mut().map(Summing::take_added).unwrap_or_default();
+        Ok(Some(Batch { records: rows.finish()?, rejections, present: Vec::new(), summed }))
     }
 
     fn finish(self: Box<Self>) -> Result<ReadSummary, ReadError> {

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::values;
 use crate::account::{AccountSettings, FlagCondition};
+use crate::columns::Preset;
 use crate::documents::DocumentType;
 use crate::secret;
 use crate::source_kind::{Fault, SourceSettings};
@@ -133,6 +134,10 @@ impl TenantSettings {
 }
 
 impl SourceSettings for TenantSettings {
+    fn preset(&self) -> Option<Preset> {
+        (self.objects == TenantObjects::Accounts).then_some(Preset::Tenant)
+    }
+
     fn totals(&self) -> &'static [TotalPlace] {
         &[TotalPlace::Source]
     }

@@ -7,6 +7,7 @@
 use serde_json::{Map, Value};
 
 use crate::account::Record;
+use crate::columns::{IS_MACHINE, OWNER_NAME};
 use crate::json_values::{text, texts};
 
 /// What names the record.
@@ -28,8 +29,8 @@ pub(super) fn is_ours(name: &str) -> bool {
 pub(super) const IDENTITY_ID: &str = "tenant.identityId";
 
 /// What the tenant says about an account in addition to its columns, in order.
-pub(super) const ACCOUNT_FIELDS: [&str; 4] =
-    ["tenant.id", IDENTITY_ID, "tenant.identityName", "tenant.manuallyCorrelated"];
+pub(super) const ACCOUNT_FIELDS: [&str; 6] =
+    ["tenant.id", IDENTITY_ID, "tenant.identityName", "tenant.manuallyCorrelated", IS_MACHINE, OWNER_NAME];
 
 /// A record and the names of its attributes that were left out, because they look like the tenant's own.
 pub(super) type Made = (Record, Vec<String>);
@@ -43,6 +44,7 @@ pub(super) fn account(mut account: Map<String, Value>) -> Made {
     let display_name = attribute(attributes.as_ref(), "displayName");
     let identity_name =
         account.remove("identity").and_then(|mut identity| text(identity.get_mut("name")?.take()));
+    let owner = account.remove("ownerIdentity").and_then(|mut owner| text(owner.get_mut("name")?.take()));
     let of_correlated = |found: Option<String>| if is_correlated { found } else { None };
     let fields = vec![
         (NATIVE_IDENTITY, take(&mut account, "nativeIdentity")),
@@ -53,6 +55,8 @@ pub(super) fn account(mut account: Map<String, Value>) -> Made {
         (ACCOUNT_FIELDS[1], of_correlated(take(&mut account, "identityId"))),
         (ACCOUNT_FIELDS[2], of_correlated(identity_name)),
         (ACCOUNT_FIELDS[3], take(&mut account, "manuallyCorrelated")),
+        (IS_MACHINE, flags[2].then(|| "true".to_owned())),
+        (OWNER_NAME, owner),
     ];
     record(fields, attributes, flags)
 }
