@@ -211,7 +211,7 @@ impl SearchPart {
         let schema = self.selection.schema();
         for (list, arrangement) in blocks {
             let frame = self.rows(list)?;
-            frames.push((frame, Box::new(move |batch| arrangement.arrange(&batch))));
+            frames.push((frame, Arc::new(move |batch| arrangement.arrange(&batch))));
         }
         ReportRows::start(&self.engine, self.name(), schema, frames)
     }
