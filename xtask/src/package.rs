@@ -96,6 +96,13 @@ fn in_container(workspace: &Workspace, package: &Path) -> Result<()> {
     command::run(&mut story)
 }
 
+/// Whether the addresses in a program are packed, so that it needs a C library that reads this.
+fn is_packed(program: &Path) -> Result<bool> {
+    const NEEDED: &[u8] = b"GLIBC_ABI_DT_RELR";
+    let bytes = std::fs::read(program).context(|| format!("{} cannot be read", program.display()))?;
+    Ok(bytes.windows(NEEDED.len()).any(|part| part == NEEDED))
+}
+
 /// The files of a folder, by name.
 pub fn files_in(folder: &Path) -> Result<Vec<PathBuf>> {
     let entries = std::fs::read_dir(folder).context(|| format!("{} cannot be listed", folder.display()))?;
@@ -115,6 +122,9 @@ pub fn make(workspace: &Workspace, revision: u32, folder: &Path, epoch: Option<&
         .args(["--deb-revision", &revision.to_string()])
         .arg("--output")
         .arg(&package);
+    if is_packed(&workspace.root.join(MADE).join("muster"))? {
+        pack.args(["--variant", "packed"]);
+    }
     if let Some(epoch) = epoch {
         pack.env("SOURCE_DATE_EPOCH", epoch);
     }

@@ -77,7 +77,7 @@ impl Engine {
                 let keys = ["in_source", "known_as", "id"].map(SortKey::column).to_vec();
                 let frame =
                     Ordered::new(differing, columns, keys).map_err(|e| EngineError::plan("comparison", e))?;
-                let convert: BatchConverter = Box::new(move |batch| Ok(vec![kind.changes(&batch)?]));
+                let convert: BatchConverter = Arc::new(move |batch| Ok(vec![kind.changes(&batch)?]));
                 frames.push((frame, convert));
             }
             ReportRows::start(self, "comparison", schema(), frames)

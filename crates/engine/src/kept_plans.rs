@@ -10,7 +10,8 @@
 //! - the caller sees the whole tables. Views of other callers have functions in them that name their sources;
 //! - the query has no function whose value depends on the time. The optimizer replaces it by its value.
 //!
-//! A kept plan has no session in it, no data, and no state of a run. Rows are kept where their plan is, if they are few.
+//! A kept plan has no session in it, no data, and no state of a run. Rows are kept where their plan is, if they are few. The
+//! counts of a search are kept too, on the same conditions: testing every document once more takes as long as finding some.
 //! The files of the tables are checked for each run as they are without either (`scope`).
 
 use crate::order::Planned;
@@ -20,6 +21,7 @@ use datafusion::common::ScalarValue;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::{Expr, LogicalPlan, Volatility};
 use std::collections::{BTreeMap, HashMap};
+use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Most plans that are kept, and most results. When there are more, all are forgotten.
@@ -27,6 +29,9 @@ const KEPT_MAX: usize = 512;
 
 /// Most bytes of a result that is kept: a chart of a thousand parts has less.
 const RESULT_BYTES_MAX: usize = 64 << 10;
+
+/// Most bytes of the texts of a search whose counts are kept.
+const SEARCH_BYTES_MAX: usize = 8 << 10;
 
 /// What decides a plan.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -50,14 +55,36 @@ pub(crate) enum Shape {
     Columns { columns: Vec<String>, attributes: Vec<String>, order: Vec<String> },
 }
 
+/// What decides the counts of a search, for a caller who sees whole tables.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct SearchKey {
+    /// The table of documents, and its version.
+    pub(crate) table: (&'static str, u64),
+    /// The query, which does not depend on the time.
+    pub(crate) query: String,
+    /// The fields in which words are looked for.
+    pub(crate) fields: Vec<String>,
+    /// The lists whose elements are counted.
+    pub(crate) lists: Vec<String>,
+}
+
+impl SearchKey {
+    /// Whether the key is so small that it may be kept.
+    fn is_small(&self) -> bool {
+        let texts = self.fields.iter().chain(&self.lists).chain([&self.query]);
+        texts.map(|text| text.len()).sum::<usize>() <= SEARCH_BYTES_MAX
+    }
+}
+
 /// Values of earlier runs, by what decides them.
-struct Kept<V>(Mutex<HashMap<PlanKey, V>>);
+struct Kept<K, V>(Mutex<HashMap<K, V>>);
 
 /// The kept plans and results.
 #[derive(Default)]
 pub(crate) struct KeptPlans {
-    plans: Kept<Arc<Planned>>,
-    results: Kept<Vec<RecordBatch>>,
+    plans: Kept<PlanKey, Arc<Planned>>,
+    results: Kept<PlanKey, Vec<RecordBatch>>,
+    searches: Kept<SearchKey, Vec<u64>>,
 }
 
 impl KeptPlans {
@@ -83,14 +110,26 @@ impl KeptPlans {
             self.results.keep(key, rows.to_vec());
         }
     }
+
+    /// The kept counts of a search.
+    pub(crate) fn counts(&self, key: &SearchKey) -> Option<Vec<u64>> {
+        self.searches.get(key)
+    }
+
+    /// Keeps the counts of a search, if its texts are small.
+    pub(crate) fn keep_counts(&self, key: SearchKey, counts: &[u64]) {
+        if key.is_small() {
+            self.searches.keep(key, counts.to_vec());
+        }
+    }
 }
 
-impl<V: Clone> Kept<V> {
-    fn get(&self, key: &PlanKey) -> Option<V> {
+impl<K: Eq + Hash, V: Clone> Kept<K, V> {
+    fn get(&self, key: &K) -> Option<V> {
         self.values().get(key).cloned()
     }
 
-    fn keep(&self, key: PlanKey, value: V) {
+    fn keep(&self, key: K, value: V) {
         let mut values = self.values();
         if values.len() >= KEPT_MAX {
             values.clear();
@@ -99,14 +138,14 @@ impl<V: Clone> Kept<V> {
     }
 }
 
-impl<V> Kept<V> {
-    fn values(&self) -> MutexGuard<'_, HashMap<PlanKey, V>> {
+impl<K, V> Kept<K, V> {
+    fn values(&self) -> MutexGuard<'_, HashMap<K, V>> {
         // A panic cannot leave this map half changed.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<V> Default for Kept<V> {
+impl<K, V> Default for Kept<K, V> {
     fn default() -> Self {
         Self(Mutex::default())
     }
@@ -183,6 +222,19 @@ mod tests {
         kept.keep_result(key("many"), &many);
         assert_eq!(kept.result(&key("few")), Some(few));
         assert_eq!(kept.result(&key("many")), None);
+        let counts = |query: &str| SearchKey {
+            table: ("identity_documents", 1),
+            query: query.to_owned(),
+            fields: Vec::new(),
+            lists: vec!["access".to_owned()],
+        };
+        let long = "a ".repeat(SEARCH_BYTES_MAX);
+        for query in ["a", long.as_str()] {
+            kept.keep_counts(counts(query), &[3, 1]);
+        }
+        assert_eq!(kept.counts(&counts("a")), Some(vec![3, 1]));
+        assert_eq!(kept.counts(&counts(&long)), None);
+        assert_eq!(kept.counts(&SearchKey { lists: Vec::new(), ..counts("a") }), None);
         let later = PlanKey { tables: BTreeMap::from([("accounts", 2)]), ..key("few") };
         assert_eq!(kept.result(&later), None);
     }

@@ -40,6 +40,7 @@ pub mod search;
 mod series;
 mod session;
 mod stored_table;
+mod table_files;
 mod table_rows;
 mod tables;
 

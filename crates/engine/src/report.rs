@@ -143,7 +143,7 @@ impl ReportPlan {
     pub fn start(&self) -> Result<ReportRows> {
         let rows = Ordered::clone(&self.rows);
         let schema = rows.schema();
-        let as_it_is = Box::new(|batch| Ok(vec![batch]));
+        let as_it_is = Arc::new(|batch| Ok(vec![batch]));
         ReportRows::start(&self.engine, self.definition.id.as_str(), schema, vec![(rows, as_it_is)])
     }
 

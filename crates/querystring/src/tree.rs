@@ -21,6 +21,35 @@ pub struct Query {
     pub clauses: Vec<Clause>,
 }
 
+impl Query {
+    /// Whether what it finds may depend on the time at which it is asked, because a value may mean that time: `now`,
+    /// `now-1d`. Never false where it does.
+    #[must_use]
+    pub fn may_ask_for_now(&self) -> bool {
+        any_may_be_now(&self.clauses)
+    }
+}
+
+fn any_may_be_now(clauses: &[Clause]) -> bool {
+    clauses.iter().any(|clause| match &clause.expression {
+        Expression::All | Expression::Exists(_) => false,
+        Expression::Match { value, .. } => may_be_now(value),
+        Expression::Group(clauses) | Expression::Nested { clauses, .. } => any_may_be_now(clauses),
+    })
+}
+
+fn may_be_now(value: &Value) -> bool {
+    let is_in = |text: &String| text.contains("now");
+    match value {
+        Value::Term(text) | Value::Phrase { text, .. } => is_in(text),
+        Value::Range { lower, upper } => {
+            lower.limit.as_ref().is_some_and(is_in) || upper.limit.as_ref().is_some_and(is_in)
+        }
+        // These are not about times.
+        Value::Prefix(_) | Value::Wildcard(_) | Value::Fuzzy { .. } | Value::Regex(_) => false,
+    }
+}
+
 /// One clause of a list.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Clause {
@@ -222,4 +251,25 @@ pub fn occurs(clauses: &[Clause], mut vanishes: impl FnMut(&Clause) -> bool) -> 
         remaining.push((occur, clause));
     }
     remaining
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::parse;
+
+    #[test]
+    fn a_query_about_now_is_known_however_it_is_written() {
+        for (query, expected) in [
+            ("created:<now-1d", true),
+            ("created:[2020-01-01 TO now]", true),
+            ("a AND (b OR NOT created:\"now/d\")", true),
+            ("@accounts(created:>=now-1M)", true),
+            ("created:n\\ow", true),
+            ("created:[2020-01-01 TO 2021-01-01]", false),
+            ("now:a AND _exists_:now", false),
+            ("no*", false),
+        ] {
+            assert_eq!(parse(query).expect("a query").may_ask_for_now(), expected, "{query}");
+        }
+    }
 }

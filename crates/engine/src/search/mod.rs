@@ -29,6 +29,7 @@ pub use suggestions::field_names;
 use crate::cancellation::RunGuard;
 use crate::declared::Table;
 use crate::error::{EngineError, Result};
+use crate::kept_plans::SearchKey;
 use crate::opaque::Opaque;
 use crate::order::{Ordered, SortKey};
 use crate::report::{OutputColumn, whole_numbers};
@@ -93,6 +94,8 @@ pub struct SearchPart {
     order: Opaque<Vec<SortKey>>,
     /// The paths of the sort keys.
     sorted_by: Vec<String>,
+    /// What decides the counts, if they may be kept.
+    kept_by: Option<SearchKey>,
     running: Arc<RunGuard>,
 }
 
@@ -119,12 +122,12 @@ impl Engine {
             let mut searched = Vec::with_capacity(types.len());
             for document_type in &types {
                 let table = Table::of_documents(*document_type).name;
-                if !manifest.versions.contains_key(table) {
+                let Some(version) = manifest.versions.get(table) else {
                     return Err(EngineError::Invalid(format!(
                         "snapshot {} has no documents to search: refresh the sources first",
                         manifest.id
                     )));
-                }
+                };
                 scope::register(self, &context, manifest, scope, &[table]).await?;
                 let fields = DocumentFields::new(&schema(*document_type)).looking_in(&request.fields);
                 let predicate = lowering.predicate(&fields).map_err(|error| {
@@ -135,6 +138,14 @@ impl Engine {
                 })?;
                 let filter =
                     filter::Compiler::new(schema(*document_type), running.signal()).compile(&predicate);
+                let selection = Selection::of(*document_type, &fields, &request.columns);
+                let is_kept = matches!(scope, DataScope::Everything) && !query.may_ask_for_now();
+                let kept_by = is_kept.then(|| SearchKey {
+                    table: (table, *version),
+                    query: request.query.clone(),
+                    fields: request.fields.clone(),
+                    lists: selection.lists().into_iter().map(str::to_owned).collect(),
+                });
                 parts.push(SearchPart {
                     engine: Arc::clone(self),
                     context: Opaque::new(context.clone()),
@@ -142,9 +153,10 @@ impl Engine {
                     document_type: *document_type,
                     predicate,
                     filter: Opaque::new(filter),
-                    selection: Selection::of(*document_type, &fields, &request.columns),
+                    selection,
                     order: Opaque::new(columns::sort_keys(&fields, &request.sort)),
                     sorted_by: request.sort.iter().map(|name| columns::key_path(name).to_owned()).collect(),
+                    kept_by,
                     running: Arc::clone(&running),
                 });
                 searched.push((*document_type, fields));
@@ -211,7 +223,7 @@ impl SearchPart {
         let schema = self.selection.schema();
         for (list, arrangement) in blocks {
             let frame = self.rows(list)?;
-            frames.push((frame, Box::new(move |batch| arrangement.arrange(&batch))));
+            frames.push((frame, Arc::new(move |batch| arrangement.arrange(&batch))));
         }
         ReportRows::start(&self.engine, self.name(), schema, frames)
     }
@@ -249,36 +261,28 @@ impl SearchPart {
     }
 
     /// Counts all documents and those that do not match. The plans share no comparison with the plan of the rows: every
-    /// document is tested with the whole predicate. What was tested is counted by a plan of its own.
+    /// document is tested with the whole predicate. What was tested is counted by a plan of its own. Counts of an earlier
+    /// run over the same documents are used again.
     ///
     /// # Errors
     /// When a plan fails.
     pub fn reconcile(&self) -> BoxFuture<'_, Result<Reconciliation>> {
         Box::pin(async move {
-            let failed = |error| EngineError::plan(self.name(), error);
-            let asked = filter::Compiler::new(schema(self.document_type), self.running.signal())
-                .asked(&self.predicate);
-            let missed = when(asked.clone(), lit(0_i64)).otherwise(lit(1_i64)).map_err(failed)?;
-            let mut sums = vec![missed];
-            let mut uses = Uses::of(&self.predicate);
-            let lists = self.selection.lists();
-            for list in &lists {
-                uses.add_lengths(list);
-                let length = coalesce(vec![cast(array_length(ident(*list)), DataType::Int64), lit(0_i64)]);
-                // A document without elements has one row, too.
-                let rows =
-                    when(length.clone().gt(lit(1_i64)), length).otherwise(lit(1_i64)).map_err(failed)?;
-                sums.push(when(asked.clone(), rows).otherwise(lit(0_i64)).map_err(failed)?);
-            }
-            let sums = sums.into_iter().map(|numbers| coalesce(vec![sum(numbers), lit(0_i64)])).collect();
-            let (population, sums) = futures_util::future::try_join(
-                self.numbers(self.documents(&Uses::default())?, vec![count(lit(1))]),
-                self.numbers(self.documents(&uses)?, sums),
-            )
-            .await?;
-            let (Some(population), Some((missed, rows))) = (population.first(), sums.split_first()) else {
+            let plans = self.engine.plans();
+            let counts = match self.kept_by.as_ref().and_then(|key| plans.counts(key)) {
+                Some(counts) => counts,
+                None => {
+                    let counts = self.counted().await?;
+                    if let Some(key) = &self.kept_by {
+                        plans.keep_counts(key.clone(), &counts);
+                    }
+                    counts
+                }
+            };
+            let [population, missed, rows @ ..] = &counts[..] else {
                 return Err(EngineError::data("counting documents", "the plans returned no numbers"));
             };
+            let lists = self.selection.lists();
             let matching = population.checked_sub(*missed).ok_or_else(|| {
                 EngineError::data("counting documents", format!("{missed} of {population} do not match"))
             })?;
@@ -299,6 +303,31 @@ impl SearchPart {
                 subtotals: Vec::new(),
             })
         })
+    }
+
+    /// The number of documents, of those that do not match, and of the rows that each spread list has for those that match.
+    async fn counted(&self) -> Result<Vec<u64>> {
+        let failed = |error| EngineError::plan(self.name(), error);
+        let asked =
+            filter::Compiler::new(schema(self.document_type), self.running.signal()).asked(&self.predicate);
+        let missed = when(asked.clone(), lit(0_i64)).otherwise(lit(1_i64)).map_err(failed)?;
+        let mut sums = vec![missed];
+        let mut uses = Uses::of(&self.predicate);
+        for list in self.selection.lists() {
+            uses.add_lengths(list);
+            let length = coalesce(vec![cast(array_length(ident(list)), DataType::Int64), lit(0_i64)]);
+            // A document without elements has one row, too.
+            let rows = when(length.clone().gt(lit(1_i64)), length).otherwise(lit(1_i64)).map_err(failed)?;
+            sums.push(when(asked.clone(), rows).otherwise(lit(0_i64)).map_err(failed)?);
+        }
+        let sums = sums.into_iter().map(|numbers| coalesce(vec![sum(numbers), lit(0_i64)])).collect();
+        let (mut counts, sums) = futures_util::future::try_join(
+            self.numbers(self.documents(&Uses::default())?, vec![count(lit(1))]),
+            self.numbers(self.documents(&uses)?, sums),
+        )
+        .await?;
+        counts.extend(sums);
+        Ok(counts)
     }
 
     /// The numbers that these aggregates give over all rows of a frame.

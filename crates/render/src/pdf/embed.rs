@@ -27,7 +27,7 @@ pub(super) fn write_fonts<W: Write>(
 
 fn write_font<W: Write>(objects: &mut Objects<W>, face: &LoadedFace) -> Result<Ref, PdfError> {
     let name = postscript_name(face);
-    let subset = subsetter::subset(face.data.bytes, face.data.index, &face.usage.remapper)
+    let subset = subsetter::subset(face.data().bytes, face.data().index, &face.usage.remapper)
         .map_err(|source| PdfError::Font { name: name.clone(), source })?;
     let outlines = RawFace::parse(&subset, 0).ok().and_then(|raw| raw.table(Tag::from_bytes(b"CFF ")));
     let base = format!("{}+{name}", tag(&subset));
@@ -77,8 +77,8 @@ fn describe(
     program: Ref,
     compact: bool,
 ) {
-    let scaled = |units: i16| f32::from(units) * face.scale;
-    let bounds = face.face.global_bounding_box();
+    let scaled = |units: i16| f32::from(units) * face.scale();
+    let bounds = face.face().global_bounding_box();
     dict.name(base).flags(FontFlags::SYMBOLIC);
     dict.bbox(Rect::new(
         scaled(bounds.x_min),
@@ -86,12 +86,12 @@ fn describe(
         scaled(bounds.x_max),
         scaled(bounds.y_max),
     ));
-    dict.italic_angle(face.face.italic_angle());
-    dict.ascent(scaled(face.face.ascender()));
-    dict.descent(scaled(face.face.descender()));
-    dict.cap_height(scaled(face.face.capital_height().unwrap_or(face.face.ascender())));
+    dict.italic_angle(face.face().italic_angle());
+    dict.ascent(scaled(face.face().ascender()));
+    dict.descent(scaled(face.face().descender()));
+    dict.cap_height(scaled(face.face().capital_height().unwrap_or(face.face().ascender())));
     // No font states its stem; this grows with the weight as those of usual fonts do.
-    dict.stem_v(10.0 + 0.18 * f32::from(face.face.weight().to_number()));
+    dict.stem_v(10.0 + 0.18 * f32::from(face.face().weight().to_number()));
     if compact {
         dict.font_file3(program);
     } else {
@@ -106,7 +106,7 @@ fn tag(subset: &[u8]) -> String {
 }
 
 fn postscript_name(face: &LoadedFace) -> String {
-    let names = face.face.names().into_iter();
+    let names = face.face().names().into_iter();
     let name =
         names.filter(|name| name.name_id == name_id::POST_SCRIPT_NAME).find_map(|name| name.to_string());
     let name: String =

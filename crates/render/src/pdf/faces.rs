@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 
 use rustybuzz::{ShapePlan, UnicodeBuffer};
 
-use super::fonts::{FontData, FontSet, bundled};
+use super::fonts::{FontData, FontSet, bundled, unpacked};
 use super::usage::Usage;
 
 /// Place of the regular font among the faces.
@@ -29,36 +29,62 @@ impl Weight {
     }
 }
 
-/// The fonts in the program, parsed once for the process.
-static BUNDLED: LazyLock<Vec<Font>> = LazyLock::new(|| {
-    bundled().map(|data| Font::new(data).expect("the fonts in the program are fonts")).collect()
-});
+/// The fonts in the program but the packed one, parsed once for the process.
+static BUNDLED: LazyLock<Vec<Font>> = LazyLock::new(|| bundled().map(of_program).collect());
+
+/// The packed font, unpacked and parsed once for the process, when somebody first asks it for a character.
+static PACKED: LazyLock<Font> = LazyLock::new(|| of_program(unpacked()));
+
+fn of_program(data: FontData) -> Font {
+    Font::new(data).expect("the fonts in the program are fonts")
+}
 
 /// A parsed font.
 #[derive(Clone)]
 struct Font {
     data: FontData,
     face: Arc<rustybuzz::Face<'static>>,
+    /// Thousandths of an em for each unit of the font.
+    scale: f32,
 }
 
 /// A font that is ready to be shaped with.
 pub(super) struct LoadedFace {
-    pub(super) data: FontData,
-    pub(super) face: Arc<rustybuzz::Face<'static>>,
-    /// Thousandths of an em for each unit of the font.
-    pub(super) scale: f32,
+    /// `None` for the packed one, which is unpacked when it is needed.
+    font: Option<Font>,
     /// Shared with the threads that draw pages.
     pub(super) usage: Arc<Usage>,
 }
 
 impl LoadedFace {
+    fn new(font: Option<Font>) -> Self {
+        Self { font, usage: Arc::default() }
+    }
+
+    fn font(&self) -> &Font {
+        self.font.as_ref().unwrap_or_else(|| &PACKED)
+    }
+
+    pub(super) fn data(&self) -> FontData {
+        self.font().data
+    }
+
+    pub(super) fn face(&self) -> &rustybuzz::Face<'static> {
+        &self.font().face
+    }
+
+    /// Thousandths of an em for each unit of the font.
+    pub(super) fn scale(&self) -> f32 {
+        self.font().scale
+    }
+
     pub(super) fn glyph(&self, character: char) -> Option<u16> {
-        self.face.glyph_index(character).map(|id| id.0).filter(|id| *id != 0)
+        self.face().glyph_index(character).map(|id| id.0).filter(|id| *id != 0)
     }
 
     pub(super) fn natural(&self, id: u16) -> f32 {
-        let units = self.face.glyph_hor_advance(rustybuzz::ttf_parser::GlyphId(id)).unwrap_or(0);
-        f32::from(units) * self.scale
+        let units = self.face().glyph_hor_advance(rustybuzz::ttf_parser::GlyphId(id)).unwrap_or(0);
+        f32::from(units) * self.scale()
     }
 }
 
@@ -79,7 +105,8 @@ pub(super) struct Faces {
 
 impl Faces {
     pub(super) fn new(fonts: FontSet) -> Self {
-        let loaded: Vec<LoadedFace> = BUNDLED.iter().map(|font| load(font.clone())).collect();
+        let parsed = BUNDLED.iter().map(|font| LoadedFace::new(Some(font.clone())));
+        let loaded: Vec<LoadedFace> = parsed.chain([LoadedFace::new(None)]).collect();
         let replacement = loaded[usize::from(REGULAR)].glyph('\u{fffd}').expect("Noto Sans has U+FFFD");
         Self {
             fonts,
@@ -100,7 +127,8 @@ impl Faces {
         }
         let other =
             |face: &usize| *face != usize::from(BOLD) && self.loaded[*face].glyph(character).is_some();
-        if let Some(face) = (0..BUNDLED.len()).find(other) {
+        // The packed font is the last of them.
+        if let Some(face) = (0..=BUNDLED.len()).find(other) {
             return u8::try_from(face).ok();
         }
         if let Some((place, data)) = self.fonts.search(character) {
@@ -108,7 +136,7 @@ impl Faces {
                 return Some(*face);
             }
             let face = u8::try_from(self.loaded.len()).ok()?;
-            if let Some(loaded) = Font::new(data).map(load)
+            if let Some(loaded) = Font::new(data).map(|font| LoadedFace::new(Some(font)))
                 && loaded.glyph(character).is_some()
             {
                 self.loaded.push(loaded);
@@ -123,12 +151,9 @@ impl Faces {
 impl Font {
     /// `None` where the bytes are no font.
     fn new(data: FontData) -> Option<Self> {
-        Some(Self { data, face: Arc::new(data.face()?) })
+        let face = data.face()?;
+        #[expect(clippy::cast_precision_loss, reason = "a font has at most 16,384 units")]
+        let scale = 1000.0 / face.units_per_em() as f32;
+        Some(Self { data, face: Arc::new(face), scale })
     }
-}
-
-fn load(Font { data, face }: Font) -> LoadedFace {
-    #[expect(clippy::cast_precision_loss, reason = "a font has at most 16,384 units")]
-    let scale = 1000.0 / face.units_per_em() as f32;
-    LoadedFace { data, face, scale, usage: Arc::default() }
 }

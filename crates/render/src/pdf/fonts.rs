@@ -1,20 +1,22 @@
 //! The fonts a PDF may use: those in the program, and further files from folders.
 //!
 //! Why here: a report must look the same on every machine, so fonts for the common scripts are part of the program
-//! (`assets/fonts`, SIL Open Font License). What they lack is looked for in folders, and only when a character needs it.
+//! (`assets/fonts`, SIL Open Font License). The largest is compressed in it, and unpacked when a character needs it. What
+//! they lack is looked for in folders, and only when a character needs it.
 //!
 //! Invariant: which font draws a character depends on the bundled fonts and on the names and contents of the files
 //! in the folders, never on the order in which a folder is read.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, LazyLock, Mutex, OnceLock};
 
 use rustybuzz::ttf_parser::{self, Permissions};
 use unicode_script::UnicodeScript;
 
-/// The fonts in the program, in the order in which they are asked. The first two are the regular and the bold one.
-static BUNDLED: [&[u8]; 9] = [
+/// The fonts in the program but the packed one, in the order in which they are asked. The first two are the regular and the
+/// bold one.
+static BUNDLED: [&[u8]; 8] = [
     include_bytes!("../../assets/fonts/NotoSans-Regular.ttf"),
     include_bytes!("../../assets/fonts/NotoSans-Bold.ttf"),
     include_bytes!("../../assets/fonts/NotoSansArabic-Regular.ttf"),
@@ -23,8 +25,11 @@ static BUNDLED: [&[u8]; 9] = [
     include_bytes!("../../assets/fonts/NotoSansDevanagari-Regular.ttf"),
     include_bytes!("../../assets/fonts/NotoSansArmenian-Regular.ttf"),
     include_bytes!("../../assets/fonts/NotoSansGeorgian-Regular.ttf"),
-    include_bytes!("../../assets/fonts/NotoSansCJKsc-Regular.ttf"),
 ];
+/// The font of China, Japan and Korea, compressed. It is asked after the others.
+static PACKED: &[u8] = include_bytes!("../../assets/fonts/NotoSansCJKsc-Regular.ttf.zst");
+/// Its bytes when it is unpacked.
+const PACKED_BYTES: usize = 8_870_932;
 
 /// How many levels below a configured folder are searched for fonts.
 const DEPTH_MAX: usize = 6;
@@ -47,9 +52,19 @@ impl FontData {
     }
 }
 
-/// The bundled fonts; their places are numbers of faces everywhere in this module.
+/// The bundled fonts but the packed one, whose place is after them. Their places are numbers of faces everywhere in this
+/// module.
 pub(crate) fn bundled() -> impl Iterator<Item = FontData> {
     BUNDLED.iter().map(|bytes| FontData { bytes, index: 0 })
+}
+
+/// The packed font. It is unpacked by the first call, and kept for the life of the process.
+pub(crate) fn unpacked() -> FontData {
+    static UNPACKED: LazyLock<Vec<u8>> = LazyLock::new(|| {
+        // The frame has a checksum, so these are the bytes that were packed.
+        zstd::bulk::decompress(PACKED, PACKED_BYTES).expect("the font in the program can be unpacked")
+    });
+    FontData { bytes: &UNPACKED, index: 0 }
 }
 
 /// The fonts that files may be drawn with. One for the process, shared by all writers.
@@ -227,4 +242,19 @@ fn describe(path: &Path, index: u32, face: &ttf_parser::Face<'_>) -> Option<Foun
         + 500 * u32::from(!name.contains("Sans"))
         + 500 * u32::from(face.is_monospaced());
     Some(FoundFont { path: path.to_owned(), index, plainness, ranges, scripts })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sha2::{Digest, Sha256};
+
+    /// The digest is that of the font before it was packed, by `sha256sum`.
+    #[test]
+    fn the_packed_font_is_the_one_that_was_packed() {
+        let FontData { bytes, index } = unpacked();
+        let digest: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        let expected = "4f10a2c5b16ce28858549a66e116d2d7b4de6fe2d023a6478dee7edd091d0d1c";
+        assert_eq!((digest.as_str(), bytes.len(), index), (expected, PACKED_BYTES, 0));
+    }
 }

@@ -194,18 +194,18 @@ fn shape(faces: &mut Faces, text: &str, item: &Item, bytes: Range<usize>, out: &
     let plan = faces
         .plans
         .entry(key)
-        .or_insert_with(|| ShapePlan::new(&loaded.face, direction, Some(script), None, &[]));
-    let shaped = rustybuzz::shape_with_plan(&loaded.face, plan, buffer);
+        .or_insert_with(|| ShapePlan::new(loaded.face(), direction, Some(script), None, &[]));
+    let shaped = rustybuzz::shape_with_plan(loaded.face(), plan, buffer);
     let infos = shaped.glyph_infos();
     let mut starts: Vec<u32> = infos.iter().map(|info| info.cluster).collect();
     starts.sort_unstable();
     starts.dedup();
-    let mut lacks = false;
+    let (mut lacks, scale) = (false, loaded.scale());
     for (info, position) in infos.iter().zip(shaped.glyph_positions()) {
         let next = starts.partition_point(|start| *start <= info.cluster);
         let end = starts.get(next).copied().unwrap_or(to_u32(bytes.len()));
         #[expect(clippy::cast_precision_loss, reason = "positions are within a few thousand units")]
-        let units = |value: i32| value as f32 * loaded.scale;
+        let units = |value: i32| value as f32 * scale;
         if info.glyph_id == 0 {
             // The font has the letter but not what shaping makes of it.
             lacks = true;
