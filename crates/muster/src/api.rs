@@ -114,6 +114,7 @@ impl Api {
             base_url: base_url.into(),
             client_id: id.into(),
             client_secret: secret.into(),
+            secret_command: None,
             ca_file: ca_file.map(Path::to_owned),
         };
         Self::of(Reached { environment, origin: format!("the client {id}") })
