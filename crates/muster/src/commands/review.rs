@@ -104,18 +104,7 @@ async fn create(args: &ReviewCreateArgs, output: Output) -> Result {
         tell: args.tell,
         as_of: args.as_of.clone(),
     };
-    let api = connect(&args.service)?;
-    match api.create_review(&new).await {
-        Ok(review) => status(&review, output),
-        Err(refused) => {
-            for source in &args.sources {
-                if let Some(absent) = api.absent_source(source).await {
-                    return Err(absent);
-                }
-            }
-            Err(refused)
-        }
-    }
+    status(&connect(&args.service)?.create_review(&new).await?, output)
 }
 
 /// The lines of a list of reviewers.
