@@ -7,6 +7,7 @@ use rust_xlsxwriter::{
     ExcelDateTime, Format, FormatAlign, Worksheet, XlsxError,
 };
 
+use crate::chart::numbers::grouped;
 use crate::chart::{Chart, ChartKind};
 use crate::cover as facts;
 use crate::cover::{duration, minute, second};
@@ -94,7 +95,7 @@ impl About<'_> {
             minute(cover.snapshot.created)
         ))?;
         if cover.reconciliation.reported == 0 {
-            page.text(&format!("No rows: none found among {}.", cover.reconciliation.population))?;
+            page.text(&format!("No rows: none found among {}.", grouped(cover.reconciliation.population)))?;
         }
         page.heading("Counts")?;
         for (step, rows) in facts::steps(&cover.reconciliation) {
