@@ -147,7 +147,7 @@ async function addresses(page, level) {
     identities: "/ui/identities",
     "identities found": "/ui/identities?q=a*",
     identity: await first("/ui/identities", /^\/ui\/identities\/[^/?]+$/),
-    reviews: "/ui/reviews",
+    reviews: "/ui/reviews", "new review": level === "user" && "/ui/reviews/new",
     review,
     "undecided items of a review": review && `${review}?undecided=true&after=3`,
     "items to decide": review && `${review}/decide`,

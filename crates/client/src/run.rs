@@ -103,7 +103,8 @@ impl RunBuilder {
         self
     }
 
-    /// Writes a format in addition to those of the report: `xlsx`, `ndjson` or `parquet`. Only Muster has it.
+    /// Writes a format in addition to those of the report: `xlsx`, `ndjson` or `parquet`. Only Muster has it. A search is written
+    /// as an archive of CSV files, so this is refused there.
     pub fn with_format(mut self, format: impl AsRef<str>) -> Self {
         self.formats.push(format.as_ref().to_ascii_uppercase());
         self

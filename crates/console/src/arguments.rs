@@ -112,7 +112,13 @@ pub(crate) fn fields(
     given: &Fields,
     refused: &str,
 ) -> FormFields {
-    let shown = arguments.iter().filter(|argument| !follows(argument, arguments, sources));
+    // Of the formats of a search there is one.
+    let is_settled = |argument: &ArgumentDescription| {
+        COMMON.contains(&argument.name.as_str())
+            && argument.allowed.as_ref().is_some_and(|allowed| allowed.len() < 2)
+    };
+    let shown =
+        arguments.iter().filter(|argument| !follows(argument, arguments, sources) && !is_settled(argument));
     let fields = shown.map(|argument| field(argument, sources, given, refused));
     let (common, own): (Vec<_>, Vec<_>) = fields.partition(|field| COMMON.contains(&field.name.as_str()));
     let is_given = |field: &Field| !field.error.is_empty() || !given.text(&field.name).is_empty();

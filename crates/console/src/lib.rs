@@ -31,6 +31,7 @@ mod link;
 mod live;
 mod look;
 mod messages;
+mod new_review;
 mod new_run;
 mod page;
 mod preview;

@@ -130,6 +130,7 @@ impl Layout {
             "unpinned" => "The snapshot is no longer pinned.",
             "decided" => "The decisions are recorded.",
             "closed" => "The review is closed.",
+            "created" => "The review is created.",
             "again" => "The notification is sent again.",
             _ => "",
         };

@@ -6,7 +6,7 @@
 use crate::api::{Counted, Refusal, encoded};
 use crate::fields::{Fields, address};
 use crate::form::Posted;
-use crate::look::count;
+use crate::look::{Moment, count};
 use crate::page::{Layout, html, see_other};
 use crate::problem::Problem;
 use crate::reviews::{Choice, Item, ItemFilter, ROUTE, items, layout, page_of};
@@ -40,6 +40,8 @@ struct DecisionsPage {
     name: String,
     is_open: bool,
     comment_required: bool,
+    /// Until when reviewers are to decide.
+    ends: Moment,
     /// Whose items they are; empty for those of all.
     reviewer: String,
     rows: Vec<Open>,
@@ -102,6 +104,7 @@ fn page(
         name: review.name.clone(),
         is_open: review.state == "OPEN",
         comment_required: review.comment_required,
+        ends: Moment::of(review.ends.as_deref()),
         reviewer: filter.reviewer.clone(),
         rows,
         undecided: count(u64::from(left)),
@@ -218,7 +221,12 @@ pub(crate) async fn decide(
             match decided {
                 // Of the undecided items, those that are left have the same place.
                 Ok(_) => return Ok(see_other(&place(&id, &filter, filter.after, "decided"))),
-                Err(refusal) if matches!(refusal.status, StatusCode::BAD_REQUEST | StatusCode::FORBIDDEN) => {
+                Err(refusal)
+                    if matches!(
+                        refusal.status,
+                        StatusCode::BAD_REQUEST | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND
+                    ) =>
+                {
                     (refusal.status, refusal.text)
                 }
                 Err(refusal) => return Err(refusal.into()),

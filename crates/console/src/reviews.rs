@@ -65,7 +65,7 @@ fn rule(reviewers: &str) -> &'static str {
     match reviewers {
         "MANAGER" => "The manager of each identity",
         "SOURCE_OWNER" => "The owner of each source",
-        "LIST" => "As a list says",
+        "LIST" => "Who a list names",
         _ => NOTHING,
     }
 }
@@ -76,6 +76,7 @@ struct Row {
     is_open: bool,
     frozen: Moment,
     numbers: Numbers,
+    ends: Moment,
     due: Moment,
 }
 
@@ -83,6 +84,7 @@ struct Row {
 #[template(path = "reviews.html")]
 struct ReviewsPage {
     layout: Layout,
+    may_manage: bool,
     rows: Vec<Row>,
 }
 
@@ -95,11 +97,13 @@ pub(crate) async fn list(visitor: Visitor, RawQuery(query): RawQuery) -> Result<
         is_open: review.state == "OPEN",
         frozen: Moment::of(Some(&review.frozen_at)),
         numbers: Numbers::of(&review.total),
+        ends: Moment::of(review.ends.as_deref()),
         due: Moment::of(review.due.as_deref()),
         name: review.name,
     };
     shown(&ReviewsPage {
         layout: layout("Access reviews", &visitor).noticing(query.text("done")),
+        may_manage: visitor.session.may_manage_reviews(),
         rows: reviews.into_iter().map(row).collect(),
     })
 }
@@ -257,6 +261,8 @@ struct ReviewPage {
     frozen: Moment,
     created: Moment,
     closed: Moment,
+    ends: Moment,
+    reminds: Moment,
     due: Moment,
     total: Numbers,
     reviewers: Vec<ReviewerRow>,
@@ -301,11 +307,13 @@ pub(crate) async fn one(
         frozen: Moment::of(Some(&review.frozen_at)),
         created: Moment::of(Some(&review.created)),
         closed: Moment::of(review.closed.as_deref()),
+        ends: Moment::of(review.ends.as_deref()),
+        reminds: Moment::of(review.reminds.as_deref()),
         due: Moment::of(review.due.as_deref()),
         total: Numbers::of(&review.total),
         reviewers: review.progress.iter().map(reviewer).collect(),
         may_decide,
-        may_manage: review.managed && visitor.session.may_decide(),
+        may_manage: review.managed && visitor.session.may_manage_reviews(),
         items: found.into_iter().map(Item::of).collect(),
         snapshot: format!("/ui/snapshots/{}", encoded(&review.snapshot_id)),
         revokes: match visitor.session.may_start() {

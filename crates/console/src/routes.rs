@@ -3,9 +3,9 @@
 use crate::problem::Problem;
 use crate::state::Console;
 use crate::{
-    administration, assets, compare, definitions, files, identities, issuer_sign_in, link, live, new_run,
-    page, reports, review_decisions, reviews, run, runs, saved_searches, schedules, sign_in, snapshots,
-    sources, verify,
+    administration, assets, compare, definitions, files, identities, issuer_sign_in, link, live, new_review,
+    new_run, page, reports, review_decisions, reviews, run, runs, saved_searches, schedules, sign_in,
+    snapshots, sources, verify,
 };
 use axum::Router;
 use axum::routing::{get, post};
@@ -53,6 +53,7 @@ pub(crate) fn routes() -> Router<Console> {
         .route("/ui/schedules/{id}/pause", post(schedules::pause))
         .route("/ui/schedules/{id}/remove", get(schedules::ask_remove).post(schedules::remove))
         .route("/ui/reviews", get(reviews::list))
+        .route("/ui/reviews/new", get(new_review::form).post(new_review::create))
         .route("/ui/reviews/{id}", get(reviews::one))
         .route("/ui/reviews/{id}/decide", get(review_decisions::form).post(review_decisions::decide))
         .route("/ui/reviews/{id}/sheets/{format}", get(reviews::sheets))

@@ -78,6 +78,11 @@ impl Session {
         self.may_cancel()
     }
 
+    /// Whether access reviews can be created, exported and closed.
+    pub(crate) fn may_manage_reviews(&self) -> bool {
+        self.is_any_of(&["ORG_ADMIN", "CERT_ADMIN"]) && self.has(&["sp:report:manage"])
+    }
+
     /// Whether documents can be searched.
     pub(crate) fn may_search(&self) -> bool {
         (!self.is_user || self.is_any_of(&STARTING)) && self.has(&["sp:search:read"])

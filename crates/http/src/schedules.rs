@@ -162,7 +162,7 @@ pub(crate) async fn list_schedules(
     operation_id = "createSchedule",
     tag = "Muster",
     request_body(content = NewScheduleDetails, description = "The schedule."),
-    responses((status = 201, description = "The schedule.", body = ScheduleDescription)),
+    responses((status = 201, description = "The schedule.", body = ScheduleDescription), NotFound),
 )]
 pub(crate) async fn create_schedule(
     Allowed { caller, .. }: Allowed<ManageSchedules>,

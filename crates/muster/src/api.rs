@@ -12,11 +12,10 @@ use muster_client::wire::{
     SearchIndex, TaskResultDetails,
 };
 use muster_client::{
-    Client, ComparisonFile, Configuration, Credentials, Download, DownloadOptions, Error, FileStream, Paging,
+    Client, ComparisonFile, Configuration, Credentials, Download, DownloadOptions, Error, FileStream,
     Progress, ReportsDataExtractionApi, ReviewItemFilter, search_for,
 };
 use muster_reports::error::error_chain;
-use muster_reports::nearest;
 use muster_reports::notify::Notify;
 use serde_json::Value;
 use std::io::Write;
@@ -26,8 +25,6 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::AsyncWrite;
 
-/// Policies that are fetched at once.
-const POLICIES: u32 = 250;
 /// First wait between two requests for a result. It is doubled up to [`WAIT_MOST`].
 const WAIT_FIRST: Duration = Duration::from_millis(10);
 /// Longest wait between two requests for a result.
@@ -114,6 +111,7 @@ impl Api {
             base_url: base_url.into(),
             client_id: id.into(),
             client_secret: secret.into(),
+            secret_command: None,
             ca_file: ca_file.map(Path::to_owned),
         };
         Self::of(Reached { environment, origin: format!("the client {id}") })
@@ -272,31 +270,6 @@ impl Api {
     /// As [`Api::start`].
     pub async fn evidence_key(&self) -> Result<String> {
         self.sdk.evidence_key().await.map_err(|error| self.one_line(&error))
-    }
-
-    /// That there is no source of a name or id, if that is so: a refusal may be about something else.
-    pub async fn absent_source(&self, named: &str) -> Option<Failure> {
-        let sources = self.client.installation().sources().await.ok()?;
-        let found = nearest::source(named, &sources, |source| (&source.id, &source.name));
-        found.err().map(Failure::not_found)
-    }
-
-    /// That there is no policy of a name or id, if that is so, as [`Api::absent_source`].
-    pub async fn absent_policy(&self, named: &[&str]) -> Option<Failure> {
-        let mut names = Vec::new();
-        loop {
-            let paging = Paging { offset: u32::try_from(names.len() / 2).ok()?, ..Paging::first(POLICIES) };
-            let page = self.client.sod_policies().list(None, paging).await.ok()?.items;
-            let is_last = page.len() < POLICIES as usize;
-            names.extend(page.into_iter().flat_map(|policy| [policy.id, policy.name]));
-            if is_last {
-                break;
-            }
-        }
-        let names: Vec<&str> = names.iter().flatten().map(String::as_str).collect();
-        let absent = named.iter().find(|named| !names.contains(*named))?;
-        let near = nearest::hint(absent, names.iter().copied());
-        Some(Failure::not_found(format!("there is no policy {absent:?}{near}")))
     }
 
     /// How many documents of an index a query finds.

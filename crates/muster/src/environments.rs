@@ -12,6 +12,7 @@
 
 use crate::cli::Service;
 use crate::failure::{Context, ExitStatus, Failure, Result};
+use crate::secret_command::secret_of;
 use muster_client::{Credentials, PublishedSettings, SettingsOrigin};
 use muster_reports::nearest::hint;
 use serde::{Deserialize, Serialize};
@@ -33,8 +34,12 @@ pub struct Environment {
     pub base_url: String,
     /// The client's id.
     pub client_id: String,
-    /// The client's secret.
+    /// The client's secret; empty if a command prints it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub client_secret: String,
+    /// A command line that prints the secret, so that a keyring can keep it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_command: Option<String>,
     /// Certificates to trust in place of the system's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca_file: Option<PathBuf>,
@@ -153,6 +158,7 @@ impl Environments {
                     base_url: given.base_url.clone().unwrap_or_else(|| BASE_URL.into()),
                     client_id: id.clone(),
                     client_secret: secret.clone(),
+                    secret_command: None,
                     ca_file: given.ca_file.clone(),
                 };
                 return Ok(Reached { environment, origin: format!("the client {id}") });
@@ -197,6 +203,7 @@ impl Environments {
             base_url: found.configuration.base_url,
             client_id: id,
             client_secret: secret,
+            secret_command: None,
             ca_file: given.ca_file.clone(),
         };
         Ok(Reached { environment, origin: found.origin.to_string() })
@@ -219,9 +226,27 @@ pub fn reached(given: &Service) -> Result<Reached> {
         (Some(_), None) => Environments::default(),
         (_, _) => Environments::load(&file(variable)?)?,
     };
-    kept.reach(given, || {
+    let reached = kept.reach(given, || {
         PublishedSettings::find().map_err(|error| Failure::of(ExitStatus::Usage, error.to_string()))
-    })
+    })?;
+    Ok(Reached { environment: reached.environment.with_secret()?, ..reached })
+}
+
+impl Environment {
+    /// With the secret, if a command prints it.
+    ///
+    /// # Errors
+    /// When the command fails, or nothing says where the secret is.
+    pub fn with_secret(self) -> Result<Self> {
+        match &self.secret_command {
+            Some(command) => Ok(Self { client_secret: secret_of(command)?, ..self }),
+            None if self.client_secret.is_empty() => Err(Failure::new(format!(
+                "the client {} is kept without a secret: `muster login` keeps it with one",
+                self.client_id
+            ))),
+            None => Ok(self),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -235,6 +260,7 @@ mod tests {
             base_url: url.into(),
             client_id: id.into(),
             client_secret: "hush".into(),
+            secret_command: None,
             ca_file: None,
         }
     }
@@ -312,6 +338,20 @@ mod tests {
         let again = Environments::load(&path).unwrap();
         assert_eq!((again.active.as_deref(), again.environments.len()), (Some("prod"), 2));
         assert!(again.named("prod").unwrap() == &environment("https://prod", "p"));
+        // With a command, the file has no secret.
+        let by_command = Environment {
+            client_secret: String::new(),
+            secret_command: Some("printf hush".into()),
+            ..environment("https://prod", "p")
+        };
+        let all = Environments { environments: [("prod".to_owned(), by_command)].into(), ..kept() };
+        all.save(&path).unwrap();
+        assert!(!std::fs::read_to_string(&path).unwrap().contains("client_secret"));
+        let read = Environments::load(&path).unwrap().named("prod").unwrap().clone();
+        assert_eq!(read.with_secret().unwrap().client_secret, "hush");
+        let none = Environment { client_secret: String::new(), ..environment("https://prod", "p") };
+        let refused = none.with_secret().map(drop).unwrap_err().to_string();
+        assert!(refused.contains("is kept without a secret"), "{refused}");
 
         std::fs::write(&path, "[environments.x]\nclient_secret = hush\n").unwrap();
         let damaged = Environments::load(&path).map(drop).unwrap_err().to_string();

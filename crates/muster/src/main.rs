@@ -25,6 +25,7 @@ mod part_file;
 mod person;
 mod progress_bar;
 mod prompt;
+mod secret_command;
 mod serve;
 mod systemd;
 mod telemetry;

@@ -51,7 +51,7 @@ impl From<&Value> for RawValue {
 
 impl RawValue {
     /// Whether it narrows nothing, whatever its name: null, false, or empty.
-    fn says_nothing(&self) -> bool {
+    pub(crate) fn says_nothing(&self) -> bool {
         match self {
             Self::Null => true,
             Self::Boolean(flag) => !flag,

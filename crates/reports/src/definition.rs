@@ -415,10 +415,40 @@ const BUILT_IN: [(&str, &str); 24] = [
 ];
 
 impl ReportDefinition {
-    /// Its own arguments, then those that every report takes.
+    /// Its own arguments, then those that every report takes, without those that are about formats which it has not.
     pub fn all_arguments(&self) -> impl Iterator<Item = &ArgumentSpec> {
         let is_own = |common: &ArgumentSpec| self.arguments.iter().any(|own| own.name == common.name);
-        self.arguments.iter().chain(COMMON_ARGUMENTS.iter().filter(move |common| !is_own(common)))
+        let fits = move |common: &&ArgumentSpec| !is_own(common) && !self.lacks_formats_of(&common.name);
+        self.arguments.iter().chain(COMMON_ARGUMENTS.iter().filter(fits))
+    }
+
+    /// Whether an argument that reports have in common is about formats that this one is never written in.
+    fn lacks_formats_of(&self, argument: &str) -> bool {
+        match argument {
+            // An archive of CSV files.
+            EXTRA_FORMATS => self.search,
+            PDF_COLUMNS => !self.formats.contains(&FileFormat::Pdf),
+            _ => false,
+        }
+    }
+
+    /// The formats that a run with these arguments writes, those of the report first.
+    pub fn formats_wanted(&self, arguments: &Arguments) -> Vec<FileFormat> {
+        let named = |name: &str, format: &FileFormat| {
+            arguments.texts(name).map(|texts| texts.iter().any(|text| text == format.as_str()))
+        };
+        let own = self.formats.iter().filter(|format| named(SELECTED_FORMATS, format).unwrap_or(true));
+        let extra = FileFormat::EXTRA.iter().filter(|format| named(EXTRA_FORMATS, format).unwrap_or(false));
+        own.chain(extra).copied().collect()
+    }
+
+    /// The formats that it can be written in without further ones, in words.
+    fn formats_in_words(&self) -> String {
+        let names: Vec<_> = self.formats.iter().map(|format| format.as_str()).collect();
+        match self.search {
+            true => format!("{}, in a zip archive", names.join(", ")),
+            false => names.join(", "),
+        }
     }
 
     /// The arguments that fit this report, and what a reader must know of names that it does not have. A query is not
@@ -432,6 +462,16 @@ impl ReportDefinition {
         unknown: UnknownNames,
     ) -> Result<(Arguments, Vec<Message>)> {
         let arguments = Arguments::check(self.all_arguments(), raw)?;
+        let is_own = |name: &str| self.arguments.iter().any(|own| own.name == name);
+        for (name, value) in raw {
+            if !is_own(name) && self.lacks_formats_of(name) && !value.says_nothing() {
+                return Err(Error::invalid(format!(
+                    "argument {name:?} is about formats that {} does not have: it is written as {}",
+                    self.id,
+                    self.formats_in_words()
+                )));
+            }
+        }
         let about_names = check_names(self.all_arguments(), raw, unknown)?;
         for switch in [FORMULA_GUARD, CSV_BOM] {
             if let Some(other) = arguments.text(switch).filter(|text| !["on", "off"].contains(text)) {
@@ -532,12 +572,12 @@ impl Catalogue {
     /// The definition with this id.
     ///
     /// # Errors
-    /// `Invalid` where there is none.
+    /// `NotFound` where there is none.
     pub fn definition(&self, id: &ReportId) -> Result<Arc<ReportDefinition>> {
         self.get(id).ok_or_else(|| {
             let all: Vec<_> = self.iter().collect();
             let ids: Vec<_> = all.iter().map(|definition| definition.id.as_str()).collect();
-            Error::invalid(format!(
+            Error::not_found(format!(
                 "there is no report {}{}; expected one of {}",
                 shown(id.as_str()),
                 hint(id.as_str(), ids.iter().copied()),

@@ -240,6 +240,23 @@ impl TryFrom<NotifyForm> for Notify {
     }
 }
 
+/// Whether the files that are to be attached are among those that a run writes.
+///
+/// # Errors
+/// `Invalid` with the entry and what the run writes.
+pub fn check_attached(notify: &[Notify], written: &[FileFormat]) -> Result<()> {
+    for (at, format) in notify.iter().enumerate().filter_map(|(at, entry)| Some((at, entry.attach?))) {
+        if !written.contains(&format) {
+            let names: Vec<_> = written.iter().map(|format| format.as_str()).collect();
+            return Err(Error::invalid(format!(
+                "notify[{at}]: attach is {format}, which the report is not written in: expected one of {}",
+                names.join(", ")
+            )));
+        }
+    }
+    Ok(())
+}
+
 fn attached(name: &str) -> Result<FileFormat> {
     name.parse().map_err(|_| {
         let names: Vec<_> =
@@ -413,6 +430,16 @@ mod tests {
         assert!(
             some.check(&twice).unwrap_err().message.starts_with("notify[1]: ada@example.com has an entry")
         );
+    }
+
+    #[test]
+    fn a_file_that_is_not_written_is_not_attached() {
+        let entry = |attach| Notify { attach, ..Notify::of(Recipient::email("ada@example.com").unwrap()) };
+        let told = [entry(None), entry(Some(FileFormat::Csv)), entry(Some(FileFormat::Xlsx))];
+        check_attached(&told, &[FileFormat::Csv, FileFormat::Xlsx]).unwrap();
+        let refused = check_attached(&told, &[FileFormat::Csv, FileFormat::Pdf]).unwrap_err().message;
+        let words = "attach is XLSX, which the report is not written in: expected one of CSV, PDF";
+        assert_eq!(refused, format!("notify[2]: {words}"));
     }
 
     #[test]

@@ -42,7 +42,7 @@ use crate::ids::{ReportId, TaskDefinitionId, TaskId};
 use crate::kind::{FileFormat, ReportKind};
 use crate::message::Message;
 use crate::metric;
-use crate::notify::{Notify, NotifyPolicy, Wish};
+use crate::notify::{Notify, NotifyPolicy, Wish, check_attached};
 use crate::ports::{
     AuditTrail, Cancelled, Clock, DocumentSearcher, IdentityHistory, Ids, QueryLanguage, RefreshLog,
     ResultOrder, ResultRetention, ReviewStore, SnapshotCatalogue, SodPolicyStore, TaskStore,
@@ -150,8 +150,9 @@ impl Reports {
     /// definition's id and its key name the snapshot.
     ///
     /// # Errors
-    /// As [`Reports::start_kind`]; `Invalid` for an id without a definition, and for an entry of `notify` that the settings
-    /// do not allow; `NotFound` where no such snapshot is or its data is not kept any more.
+    /// As [`Reports::start_kind`]; `Invalid` for an entry of `notify` that the settings do not allow; `NotFound` for an id
+    /// without a definition, for a source, a policy or a review that is not there, and where no such snapshot is or its data is
+    /// not kept any more.
     pub async fn start_definition(
         &self,
         caller: &Caller,
@@ -209,8 +210,9 @@ impl Reports {
         }
         let now = self.clock.now();
         let mut messages: Vec<_> = note.into_iter().chain(about_names.clone()).collect();
-        messages.extend(check_sources(definition, &arguments, &snapshot, &scope)?);
+        messages.extend(check_sources(definition, &arguments, &snapshot, &scope, unknown)?);
         messages.extend(check_formats(definition, &arguments)?);
+        check_attached(notify, &definition.formats_wanted(&arguments))?;
         messages.extend(self.source_warnings(definition, &arguments, &snapshot, &scope));
         let past = as_of.map(|_| &snapshot.id);
         let task_definition = task_definition_id(&caller.tenant, definition, &arguments, &scope, past);

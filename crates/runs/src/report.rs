@@ -24,7 +24,7 @@ use muster_render::chart::Chart;
 use muster_render::pdf::PdfSettings;
 use muster_render::{ColumnFormat, CsvOptions, FormulaGuard};
 use muster_reports::cover::{Cover, CoverColumn, Reconciliation};
-use muster_reports::definition::{CSV_BOM, EXTRA_FORMATS, FORMULA_GUARD, PDF_COLUMNS, SELECTED_FORMATS};
+use muster_reports::definition::{CSV_BOM, EXTRA_FORMATS, FORMULA_GUARD, PDF_COLUMNS};
 use muster_reports::error::{Error, Result};
 use muster_reports::message::Message;
 use muster_reports::ports::{Clock, ProgressCell, ReportRunner, ReviewStore, RunOutcome, SnapshotCatalogue};
@@ -125,7 +125,7 @@ impl ResultWriting {
         messages.extend(check_pdf_columns(definition, &task.arguments, &prepared));
         messages.append(&mut prepared.messages);
         let mut files = self.begin(run, &prepared);
-        let formats = formats_wanted(definition, &task.arguments);
+        let formats = definition.formats_wanted(&task.arguments);
         let has_charts = formats.contains(&FileFormat::Pdf) || formats.contains(&FileFormat::Xlsx);
         let made = async {
             let (rows_step, count_step, charts_step) = (
@@ -242,7 +242,7 @@ struct Files {
 impl ResultWriting {
     /// Whether the CSV of a request is guarded; `None` where it has none.
     fn formula_guard(&self, definition: &ReportDefinition, arguments: &Arguments) -> Option<bool> {
-        let has_csv = definition.search || formats_wanted(definition, arguments).contains(&FileFormat::Csv);
+        let has_csv = definition.search || definition.formats_wanted(arguments).contains(&FileFormat::Csv);
         has_csv.then(|| csv_options(self.csv, arguments).formula_guard == FormulaGuard::On)
     }
 
@@ -263,7 +263,7 @@ impl ResultWriting {
             tenant: claim.task.tenant.to_string(),
             pdf: self.pdf.clone(),
             csv: csv_options(self.csv, &claim.task.arguments),
-            formats: formats_wanted(definition, &claim.task.arguments),
+            formats: definition.formats_wanted(&claim.task.arguments),
             folder: self.work_dir.clone(),
             threads: self.threads,
             tables: tables.collect(),
@@ -365,17 +365,7 @@ fn csv_options(configured: CsvOptions, arguments: &Arguments) -> CsvOptions {
     CsvOptions { formula_guard, bom, ..configured }
 }
 
-/// The formats to write, the published ones first.
-fn formats_wanted(definition: &ReportDefinition, arguments: &Arguments) -> Vec<FileFormat> {
-    let named = |name: &str, format: &FileFormat| {
-        arguments.texts(name).map(|texts| texts.iter().any(|text| text == format.as_str()))
-    };
-    let own = definition.formats.iter().filter(|format| named(SELECTED_FORMATS, format).unwrap_or(true));
-    let extra = FileFormat::EXTRA.iter().filter(|format| named(EXTRA_FORMATS, format).unwrap_or(false));
-    own.chain(extra).copied().collect()
-}
-
-/// What a reader must know of the formats that are asked for.
+/// What a reader must know of the formats that are asked for. A start refuses them now; an earlier version took them.
 fn check_formats(definition: &ReportDefinition, arguments: &Arguments) -> Vec<Message> {
     if definition.search && arguments.texts(EXTRA_FORMATS).is_some_and(|formats| !formats.is_empty()) {
         let text = "a search is written as an archive of CSV files: the further formats were left out";

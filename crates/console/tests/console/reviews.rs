@@ -58,6 +58,24 @@ async fn a_review_shows_its_population_its_reviewers_and_its_items() {
         browser.stub.lines().last().unwrap(),
         "GET /muster/v1/reviews/r1/items?reviewer=ann.user&undecided=true&after=6&limit=51"
     );
+    page.has("No time is set; it is open until it is closed.").has("<dt>Reviewers are told</dt><dd>No</dd>");
+    page.lacks("Could not be told");
+    // Until when, and who is told of it.
+    let mut told = review(true, "OPEN");
+    let more = json!({
+        "ends": "2026-03-20T12:00:00.000Z", "reminds": "2026-03-17T12:00:00.000Z", "tell": true,
+        "notTold": ["<u>eve", "bob"],
+    });
+    told.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    browser.stub.says("GET /muster/v1/reviews", ok(&json!([told])));
+    browser.stub.says("GET /muster/v1/reviews/r1", ok(&told));
+    browser.get("/ui/reviews").await.has("2026-03-20 12:00:00 UTC").has("/ui/reviews/new");
+    let page = browser.get("/ui/reviews/r1").await;
+    page.has("2026-03-20 12:00:00 UTC")
+        .has("it stays open until it is closed")
+        .has("2026-03-17 12:00:00 UTC");
+    page.has("Could not be told").has("&#60;u&#62;eve, bob. They have no address");
+    browser.get(PAGE).await.has("Decide by <time datetime=\"2026-03-20T12:00:00Z\">");
     // A reviewer who manages nothing.
     let browser = reviewing(false, &[]).await;
     let page = browser.get("/ui/reviews/r1").await;
@@ -170,4 +188,46 @@ async fn a_closed_review_is_only_read() {
     browser.stub.lines();
     assert_eq!(browser.get("/ui/reviews/r1/sheets/xlsx").await.body, "PK");
     assert_eq!(browser.stub.lines(), ["GET /muster/v1/reviews/r1/sheets?format=xlsx"]);
+}
+
+#[tokio::test]
+async fn a_review_is_created_by_a_form() {
+    const NEW: &str = "/ui/reviews/new";
+    let browser = reviewing(true, &[]).await;
+    browser
+        .get(NEW)
+        .await
+        .has("value=\"s1\"")
+        .has("Active Directory")
+        .has("value=\"14\"")
+        .has("value=\"MANAGER\"");
+    let refusal = refused(404, "fallback is <b>zed: expected the name of an identity of the snapshot");
+    browser.stub.says("POST /muster/v1/reviews", refusal);
+    let form = "name=Spring&reviewers=SOURCE_OWNER&fallback=zed&source=s2&ends=2026-12-24&tell=true&remind-days=5&due-days=30";
+    let answer = browser.send(NEW, NEW, form).await;
+    assert_eq!(answer.status, 404);
+    answer.has("The review was not created: fallback is &#60;b&#62;zed").lacks("<b>zed");
+    answer.has("value=\"Spring\"").has("value=\"SOURCE_OWNER\" selected").has("value=\"s2\" checked");
+    answer
+        .has("name=\"ends\" type=\"date\" value=\"2026-12-24\"")
+        .has("name=\"tell\" value=\"true\" checked");
+    answer.has("value=\"5\"").has("value=\"30\"");
+    browser.stub.lines();
+    browser.stub.says("POST /muster/v1/reviews", ok(&review(true, "OPEN")));
+    let answer = browser.send(NEW, NEW, form).await;
+    assert_eq!((answer.status, answer.header("location")), (303, "/ui/reviews/r1?done=created"));
+    let asked = browser.stub.asked();
+    let sent = asked.iter().find(|asked| asked.line == "POST /muster/v1/reviews").unwrap();
+    assert_eq!(
+        serde_json::from_str::<Value>(&sent.body).unwrap(),
+        json!({
+            "name": "Spring", "reviewers": "SOURCE_OWNER", "fallback": "zed", "sources": ["s2"], "privileged": false,
+            "dueDays": 30, "commentRequired": false, "ends": "2026-12-24T23:59:59Z", "remindDays": 5, "tell": true,
+        })
+    );
+    let answer = browser.send(NEW, NEW, "name=a&reviewers=MANAGER&due-days=soon").await;
+    assert_eq!(answer.status, 400);
+    answer.has("expected a number of days");
+    browser.stub.says("POST /muster/v1/reviews", refused(403, "no right"));
+    assert_eq!(browser.send(NEW, NEW, "name=a&reviewers=MANAGER").await.status, 403);
 }

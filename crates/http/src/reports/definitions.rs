@@ -6,7 +6,7 @@ use crate::state::AppState;
 use axum::http::StatusCode;
 use axum::response::Response;
 use muster_reports::arguments::{ArgumentKind, ArgumentSpec};
-use muster_reports::definition::{AttributeColumns, Column};
+use muster_reports::definition::{AttributeColumns, Column, SELECTED_FORMATS};
 use muster_reports::{ArgumentValue, ReportDefinition};
 use muster_wire::{ArgumentDescription, ColumnDescription, ReportDescription};
 use serde_json::Value;
@@ -47,6 +47,22 @@ fn argument(spec: &ArgumentSpec) -> ArgumentDescription {
     }
 }
 
+/// The arguments of a report. Of the formats that can be chosen, a description has those that the report is written in; a
+/// published client may send others, which are left out with a warning.
+fn arguments(definition: &ReportDefinition) -> Vec<ArgumentDescription> {
+    let described = |spec: &ArgumentSpec| {
+        let mut described = argument(spec);
+        if spec.name == SELECTED_FORMATS
+            && let Some(allowed) = &mut described.allowed
+        {
+            allowed.retain(|name| definition.formats.iter().any(|format| format.as_str() == name));
+            described.expected = ArgumentKind::Texts { allowed: allowed.clone() }.expectation();
+        }
+        described
+    };
+    definition.all_arguments().map(described).collect()
+}
+
 fn column(column: &Column) -> ColumnDescription {
     ColumnDescription {
         name: column.name.clone(),
@@ -70,7 +86,7 @@ fn description(definition: &ReportDefinition) -> ReportDescription {
         row: definition.row.clone(),
         digest: definition.digest.clone(),
         formats: definition.formats.iter().map(|format| format.as_str().to_owned()).collect(),
-        arguments: definition.all_arguments().map(argument).collect(),
+        arguments: arguments(definition),
         columns: definition.columns.iter().map(column).collect(),
         attribute_columns,
     }

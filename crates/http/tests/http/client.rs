@@ -97,15 +97,16 @@ async fn a_source_may_be_named_where_its_id_is_expected() {
         tasks.push(task.id);
     }
     assert!(tasks.iter().all(|task| *task == tasks[0]), "{tasks:?}");
-    for application in [name, "Active Directry"] {
-        let arguments = serde_json::json!({ "application": application, "sourceName": name });
-        let refused = match application == name {
-            true => api.start(ReportType::Accounts, &arguments).await,
-            false => api.start_definition("ACCOUNTS", &arguments, None, &[]).await,
-        };
-        let refused = refused.unwrap_err();
-        assert!(refused.refusal().unwrap().text.contains("which is not the id of a source"), "{refused}");
-    }
+    let arguments = |application: &str| serde_json::json!({ "application": application, "sourceName": name });
+    let refused = api.start(ReportType::Accounts, &arguments(name)).await.unwrap_err();
+    let words = "argument \"application\" is \"Active Directory\", which is not the id of a source: the nearest name is";
+    let refusal = refused.refusal().unwrap();
+    assert!(refusal.status == 400 && refusal.text.starts_with(words), "{refused}");
+    let refused =
+        api.start_definition("ACCOUNTS", &arguments("Active Directry"), None, &[]).await.unwrap_err();
+    let words = "argument \"application\": no source is named \"Active Directry\" or has that id: the nearest name is";
+    let refusal = refused.refusal().unwrap();
+    assert!(refusal.status == 404 && refusal.text.starts_with(words), "{refused}");
 }
 
 #[tokio::test]
@@ -185,11 +186,18 @@ async fn definitions_and_messages_are_read() {
             ("sort", "texts"),
             ("fields", "texts"),
             ("selectedFormats", "texts"),
-            ("extraFormats", "texts"),
             ("formulaGuard", "text"),
             ("csvBom", "text"),
-            ("pdfColumns", "names"),
         ]
+    );
+    let formats = |id: &str| {
+        let report = definitions.iter().find(|report| report.id == id).unwrap();
+        let argument = report.arguments.iter().find(|argument| argument.name == "selectedFormats").unwrap();
+        argument.allowed.clone().unwrap()
+    };
+    assert_eq!(
+        (formats("SEARCH_EXPORT"), formats("ACCOUNTS")),
+        (vec!["CSV".into()], vec!["CSV".into(), "PDF".into()])
     );
     let id = api.start(ReportType::Accounts, &accounts()).await.unwrap().id.unwrap();
     world.fail().await;

@@ -30,10 +30,14 @@ fn reporter(client: &str) -> Caller {
 }
 
 async fn world() -> World {
+    world_that_attaches(0).await
+}
+
+async fn world_that_attaches(attachment_bytes_max: u64) -> World {
     let notify = NotifyPolicy {
         email: true,
         domains: vec!["example.com".into()],
-        attachment_bytes_max: 0,
+        attachment_bytes_max,
         internal_networks: false,
     };
     World::with_limits(Limits { notify, ..Limits::default() }).await
@@ -126,6 +130,48 @@ async fn a_schedule_has_its_recipients_and_a_webhook_is_shown_without_its_path()
     let listed = ask(&world, &build::user(), LIST, &json!(null)).await;
     assert_eq!(listed.json()[0]["recipient"], "https://hooks.example.org");
     assert!(!listed.text().contains("secret"), "{}", listed.text());
+}
+
+/// It would be found out at the end of the run otherwise. Both operations refuse it: the argument is ours.
+#[tokio::test]
+async fn a_format_that_a_report_lacks_is_refused_at_the_start() {
+    let world = world().await;
+    let formats = r#""arguments":{"query":"*","extraFormats":["XLSX"]}}"#;
+    for (line, body) in [
+        ("POST /v2024/reports/run", format!(r#"{{"reportType":"SEARCH_EXPORT",{formats}"#)),
+        ("POST /muster/v1/reports/SEARCH_EXPORT/run", format!("{{{formats}")),
+    ] {
+        let refused = world.ask_as_user(line, &body).await;
+        let words = "does not have: it is written as CSV, in a zip archive";
+        let cause = format!("argument \"extraFormats\" is about formats that SEARCH_EXPORT {words}");
+        assert_eq!((refused.status.as_u16(), refused.cause()), (400, cause), "{line}");
+    }
+}
+
+/// As above.
+#[tokio::test]
+async fn a_file_that_the_run_does_not_write_is_not_attached() {
+    let world = world_that_attaches(1).await;
+    let notify = json!([{"email": "ada@example.com", "attach": "XLSX"}]);
+    let body = |arguments: Value| json!({"notify": notify, "arguments": arguments});
+    let schedule = |arguments: Value| {
+        json!({"name": "M", "reportId": "IDENTITIES", "schedule": {"cron": "0 6 * * *"}, "notify": notify,
+            "arguments": arguments})
+    };
+    let (none, some) = (json!({}), json!({"extraFormats": ["XLSX"]}));
+    for (line, without, with, status) in [
+        (RUN, body(none.clone()), body(some.clone()), 200),
+        ("POST /muster/v1/schedules", schedule(none), schedule(some), 201),
+    ] {
+        let refused = ask(&world, &build::user(), line, &without).await;
+        let words = "attach is XLSX, which the report is not written in: expected one of CSV, PDF";
+        assert_eq!(
+            (refused.status.as_u16(), refused.cause()),
+            (400, format!("notify[0]: {words}")),
+            "{line}"
+        );
+        assert_eq!(ask(&world, &build::user(), line, &with).await.status, status, "{line}");
+    }
 }
 
 #[tokio::test]

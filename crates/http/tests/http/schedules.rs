@@ -130,7 +130,6 @@ async fn what_makes_no_sense_is_refused_with_its_place() {
         (body(&|body| body["nam"] = json!(1)), "the body has the unknown member \"nam\""),
         (body(&|body| body["name"] = json!(7)), "name is a number: expected a text"),
         (body(&|body| body["name"] = json!("x".repeat(51))), "expected a name of 1 to 50 characters"),
-        (body(&|body| body["reportId"] = json!("ACOUNTS")), "there is no report \"ACOUNTS\""),
         (body(&|body| body["arguments"] = json!({"correlatedOnly": "x"})), "correlatedOnly"),
         (body(&|body| body["schedule"] = json!("daily")), "schedule is a text: expected an object"),
         (body(&|body| body["schedule"] = json!({"cron": "0 25 * * *"})), "\"25\" is not valid as hour"),
@@ -145,6 +144,14 @@ async fn what_makes_no_sense_is_refused_with_its_place() {
         assert_eq!(answer.status, 400, "{body}");
         assert!(answer.cause().contains(expected), "{body}: {}", answer.cause());
     }
+    let unknown = body(&|body| body["reportId"] = json!("ACOUNTS"));
+    let answer = ask(&world, &ada, "POST /muster/v1/schedules", &unknown).await;
+    assert_eq!(answer.status, 404);
+    assert!(
+        answer.cause().contains("there is no report \"ACOUNTS\": the nearest name is \"ACCOUNTS\""),
+        "{}",
+        answer.cause()
+    );
     assert!(world.store.schedules(&build::tenant()).await.unwrap().is_empty());
     assert!(world.store.fall_due(world.clock.now() + TimeDelta::days(9)).await.unwrap().is_none());
 }

@@ -63,6 +63,15 @@ async fn reports_on_sources_outside_of_the_scope_are_refused_in_words() {
         let (found, _, text) = start(&world, who, kind, arguments.clone()).await;
         assert_eq!((found, text), (status, cause), "{kind} {arguments}");
     }
+    // For our own operation, neither is there.
+    let bearer = world.bearer(&directory);
+    for unseen in [HR, "HR", "nowhere"] {
+        let body = json!({"arguments": accounts(unseen)}).to_string();
+        let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
+        let answer = world.ask("POST /muster/v1/reports/ACCOUNTS/run", &headers, body).await;
+        let words = format!("argument \"application\": no source is named {unseen:?} or has that id");
+        assert!(answer.status == 404 && answer.cause().starts_with(&words), "{}", answer.text());
+    }
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@ pub enum ReportCommand {
 Examples:
   muster report run IDENTITIES --wait
   muster report run IDENTITIES --wait -o . --strict
+  muster report run IDENTITIES --wait -o people.xlsx
   muster report run ACCOUNTS --source 'Active Directory' --wait
   muster report run IDENTITIES --as-of 2026-03-31 --wait
   muster report run ORPHAN_IDENTITIES --argument selectedFormats=CSV

@@ -82,6 +82,9 @@ pub struct LoginArgs {
     /// A file with the client secret; `-` is standard input
     #[arg(long, value_name = "FILE")]
     pub secret_file: Option<PathBuf>,
+    /// A command line that prints the client secret, such as one that asks a keyring: the command is kept, and not the secret
+    #[arg(long, value_name = "COMMAND", conflicts_with = "secret_file")]
+    pub secret_command: Option<String>,
     /// A PEM file with the certificates to trust, in place of the system's
     #[arg(long, value_name = "FILE")]
     pub ca_file: Option<PathBuf>,

@@ -6,12 +6,10 @@ use crate::environments::{BASE_URL, Environment, Environments, Reached, file};
 use crate::failure::{Context, Failure, Result};
 use crate::output::{Output, print, text};
 use crate::prompt;
+use crate::secret_command::SECRET_MAX;
 use serde::Serialize;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-
-/// Most bytes of a file with a secret.
-const SECRET_MAX: u64 = 4_096;
 
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
@@ -57,7 +55,7 @@ pub async fn login(args: &LoginArgs) -> Result {
     let environment = wanted(args, kept.environments.get(&args.name))?;
     let url = environment.base_url.clone();
     let origin = format!("the client {}", environment.client_id);
-    Api::of(Reached { environment: environment.clone(), origin })?.authenticate().await?;
+    Api::of(Reached { environment: environment.clone().with_secret()?, origin })?.authenticate().await?;
     kept.active = Some(args.name.clone());
     keep(&mut kept, args, environment, &path)?;
     print(&format!("{url} accepts the client; it is kept as {:?} and in use", args.name))
@@ -83,16 +81,23 @@ fn wanted(args: &LoginArgs, before: Option<&Environment>) -> Result<Environment>
         Some(id) => id,
         None => prompt::asked("client id", "--client-id")?,
     };
-    let client_secret = match (&args.secret_file, variable("MUSTER_CLIENT_SECRET")) {
-        (Some(file), _) => secret_in(file)?,
-        (None, Some(secret)) => secret,
-        (None, None) => prompt::asked_secretly("client secret", "--secret-file")?,
+    let client_secret = match (&args.secret_command, &args.secret_file, variable("MUSTER_CLIENT_SECRET")) {
+        (Some(_), _, _) => String::new(),
+        (None, Some(file), _) => secret_in(file)?,
+        (None, None, Some(secret)) => secret,
+        (None, None, None) => prompt::asked_secretly("client secret", "--secret-file")?,
     };
     let ca_file = match &args.ca_file {
         Some(file) => Some(file.canonicalize().context(|| format!("{} cannot be read", file.display()))?),
         None => same_url.and_then(|kept| kept.ca_file.clone()),
     };
-    Ok(Environment { base_url, client_id, client_secret, ca_file })
+    Ok(Environment {
+        base_url,
+        client_id,
+        client_secret,
+        secret_command: args.secret_command.clone(),
+        ca_file,
+    })
 }
 
 fn secret_in(file: &Path) -> Result<String> {

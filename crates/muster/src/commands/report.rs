@@ -26,9 +26,6 @@ pub mod arguments;
 mod compare;
 mod waiting;
 
-/// The argument that names policies for separation of duties.
-const POLICIES: &str = "policies";
-
 /// Does what `command` says.
 pub async fn run(command: &ReportCommand, settings: &Settings, output: Output) -> Result {
     match command {
@@ -149,11 +146,12 @@ async fn run_report(args: &RunArgs, output: Output) -> Result {
     if let Some(source) = &args.source {
         arguments::about(&definitions, &args.kind, source, &mut arguments)?;
     }
-    if !args.formats.is_empty() {
-        let names = args.formats.iter().map(|format| Value::from(format.as_str())).collect();
+    let to = args.ended.to.as_deref();
+    let further = arguments::further_formats(&definitions, &args.kind, &args.formats, &arguments, to)?;
+    if !further.is_empty() {
+        let names = further.iter().map(|format| Value::from(format.as_str())).collect();
         arguments.insert(EXTRA_FORMATS.into(), Value::Array(names));
     }
-    let policies = named_policies(arguments.get(POLICIES));
     let told = args.notify.entries();
     let start = Start {
         kind: &args.kind,
@@ -164,13 +162,7 @@ async fn run_report(args: &RunArgs, output: Output) -> Result {
     // From now on a signal ends the wait and not the process, so that the command can still say which report continues.
     let mut signals = Signals::listen()?;
     let task = tokio::select! {
-        task = api.start(start) => match task {
-            Ok(task) => task,
-            Err(refused) => {
-                let policies: Vec<&str> = policies.iter().map(String::as_str).collect();
-                return Err(absent(&api, args.source.as_deref(), &policies).await.unwrap_or(refused));
-            }
-        },
+        task = api.start(start) => task?,
         () = signals.next() => return Err(Failure::new("interrupted before the start was answered: it may have been taken")),
     };
     let Some(id) = task.id.clone() else {
@@ -184,30 +176,7 @@ async fn run_report(args: &RunArgs, output: Output) -> Result {
     }
     // Not on standard output, which has only the result.
     say(&format!("report {id} is started"));
-    waiting::follow(&api, &id, &args.formats, &args.ended, &mut signals, output).await
-}
-
-/// The policies that an argument names, and does not give as objects.
-fn named_policies(argument: Option<&Value>) -> Vec<String> {
-    let given = match argument {
-        // It may be a list, or its JSON as a text.
-        Some(Value::String(text)) => serde_json::from_str(text).unwrap_or_default(),
-        Some(given) => given.clone(),
-        None => Value::Null,
-    };
-    given.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
-}
-
-/// That something named does not exist, if that is why a start was refused.
-async fn absent(api: &Api, source: Option<&str>, policies: &[&str]) -> Option<Failure> {
-    let absent = match source {
-        Some(named) => api.absent_source(named).await,
-        None => None,
-    };
-    match absent {
-        None if !policies.is_empty() => api.absent_policy(policies).await,
-        absent => absent,
-    }
+    waiting::follow(&api, &id, &further, &args.ended, &mut signals, output).await
 }
 
 fn show(result: &ReportResults, id: &str, output: Output) -> Result {

@@ -104,18 +104,7 @@ async fn create(args: &ReviewCreateArgs, output: Output) -> Result {
         tell: args.tell,
         as_of: args.as_of.clone(),
     };
-    let api = connect(&args.service)?;
-    match api.create_review(&new).await {
-        Ok(review) => status(&review, output),
-        Err(refused) => {
-            for source in &args.sources {
-                if let Some(absent) = api.absent_source(source).await {
-                    return Err(absent);
-                }
-            }
-            Err(refused)
-        }
-    }
+    status(&connect(&args.service)?.create_review(&new).await?, output)
 }
 
 /// The lines of a list of reviewers.
@@ -186,6 +175,16 @@ fn status(review: &ReviewDescription, output: Output) -> Result {
         format!("review {}: {}, {}", review.id, review.name, review.state),
         format!("snapshot {} of {}, digest {}", review.snapshot_id, review.frozen_at, review.digest),
     ];
+    if let Some(ends) = &review.ends {
+        lines.push(format!("reviewers decide until {ends}"));
+    }
+    if review.tell {
+        let reminder = review.reminds.as_ref().map(|at| format!(", and at {at} of what is not decided"));
+        lines.push(format!("they are told by mail of items that are theirs{}", reminder.unwrap_or_default()));
+    }
+    if !review.not_told.is_empty() {
+        lines.push(format!("no address for mail: {}", review.not_told.join(", ")));
+    }
     if let (Some(closed), Some(by), Some(due)) = (&review.closed, &review.closed_by, &review.due) {
         lines.push(format!("closed at {closed} by {by}; revokes are due by {due}"));
     }

@@ -16,7 +16,7 @@ use muster_reports::audit::{AuditEvent, AuditOperation};
 use muster_reports::caller::Caller;
 use muster_reports::ids::{ReportId, ScheduleId};
 use muster_reports::nearest;
-use muster_reports::notify::{Notify, Occasion};
+use muster_reports::notify::{Notify, Occasion, check_attached};
 use muster_reports::ports::{Clock, Ids, ScheduleStore};
 use muster_reports::schedule::{ScheduleForm, time_zone};
 use muster_reports::scheduled::{FallenDue, NewSchedule, ScheduledEntry, ScheduledRun, ScheduledWork};
@@ -61,7 +61,7 @@ async fn add(data: &DataDir, args: &ScheduleAddArgs, output: Output) -> Result {
     let notify = args.notify.entries();
     data.notify_policy().check(&notify)?;
     let source = client::sources(data, args.source.as_slice()).await?.pop();
-    let work = work(&data.catalogue().await?, args, source.as_deref())?;
+    let work = work(&data.catalogue().await?, args, source.as_deref(), &notify)?;
     let new = NewSchedule { name: args.name.clone(), work, form: form(args)?, notify };
     let owner = match &args.client {
         Some(id) => owner(data, id).await?,
@@ -109,7 +109,12 @@ fn form(args: &ScheduleAddArgs) -> Result<ScheduleForm> {
 }
 
 /// `source` is the id of the source that the report is about.
-fn work(catalogue: &Catalogue, args: &ScheduleAddArgs, source: Option<&str>) -> Result<ScheduledWork> {
+fn work(
+    catalogue: &Catalogue,
+    args: &ScheduleAddArgs,
+    source: Option<&str>,
+    notify: &[Notify],
+) -> Result<ScheduledWork> {
     let Some(kind) = &args.report else { return Ok(ScheduledWork::Refresh) };
     let described: Vec<_> = catalogue.iter().map(|definition| described(&definition)).collect();
     let mut given: Map<String, Value> = arguments::typed(&described, kind, &args.arguments)?;
@@ -118,7 +123,9 @@ fn work(catalogue: &Catalogue, args: &ScheduleAddArgs, source: Option<&str>) -> 
     }
     let raw: RawArguments = given.iter().map(|(name, value)| (name.clone(), value.into())).collect();
     let report = ReportId::new(kind);
-    catalogue.definition(&report)?.check_arguments(&raw, UnknownNames::Refuse)?;
+    let definition = catalogue.definition(&report)?;
+    let (checked, _) = definition.check_arguments(&raw, UnknownNames::Refuse)?;
+    check_attached(notify, &definition.formats_wanted(&checked))?;
     Ok(ScheduledWork::Report { report, arguments: given, refresh_first: args.refresh })
 }
 

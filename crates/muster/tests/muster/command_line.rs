@@ -58,6 +58,11 @@ fn a_report_is_run_by_the_name_of_its_source_and_fetched_at_once() {
     assert_eq!(result["files"], Value::from(vec![file.to_str().unwrap()]));
     assert_eq!(result["rows"], 2);
     assert!(file.is_file());
+    // Who wants this file wants it written.
+    let sheet = out.join("people.xlsx");
+    let to = sheet.to_str().unwrap();
+    succeeds(&installation.report(&["run", "ACCOUNTS", "--source", "People", "--wait", "-o", to]));
+    assert!(std::fs::read(&sheet).unwrap().starts_with(b"PK"));
     let early = installation.report(&["run", "IDENTITIES", "-o", folder]);
     assert!(fails(&early, 2).contains("expected --wait with them"));
     let foreign = installation.report(&["run", "IDENTITIES", "--source", "People"]);

@@ -89,6 +89,15 @@ fn what_a_service_does_not_have_has_its_status() {
             &["report", "run", "IDENTITIES", "--as-of", UNKNOWN],
             &["report", "run", "IDENTITIES", "--as-of", "2001-01-01"],
             &["report", "run", "REVIEW_DECISIONS", "--argument", "review=ffffffffffffffffffffffffffffffff"],
+            &[
+                "report",
+                "run",
+                "ACCOUNTS",
+                "--argument",
+                "application=Peple",
+                "--argument",
+                "sourceName=Peple",
+            ],
             &["report", "run", "SOD_VIOLATIONS", "--argument", "policies=[\"No policy\"]"],
             &["report", "result", UNKNOWN],
             &["report", "watch", UNKNOWN],
@@ -103,6 +112,7 @@ fn what_a_service_does_not_have_has_its_status() {
             &["review", "close", UNKNOWN],
             &["review", "create", "Spring", "--reviewers", "manager", "--as-of", UNKNOWN],
             &["review", "create", "Spring", "--reviewers", "manager", "--source", "Peple"],
+            &["review", "create", "Spring", "--reviewers", "manager", "--fallback", "nobody"],
         ],
     );
     all_end_with(
@@ -113,6 +123,8 @@ fn what_a_service_does_not_have_has_its_status() {
             &["report", "run", "IDENTITIES", "--argument", "nothing=1"],
             &["report", "run", "IDENTITIES", "--source", "People"],
             &["report", "run", "IDENTITIES", "--format", "odt"],
+            &["report", "run", "SEARCH_EXPORT", "--argument", "query=*", "--format", "xlsx"],
+            &["report", "run", "SEARCH_EXPORT", "--argument", "query=*", "--wait", "-o", "found.pdf"],
             &["review", "create", "Spring", "--reviewers", "manager", "--as-of", "yesterday"],
             &["review", "decide", UNKNOWN, "--keep", "x"],
         ],

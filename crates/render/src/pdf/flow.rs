@@ -349,9 +349,7 @@ impl<'d, W: Write> Flow<'d, W> {
         rows: &[Vec<String>],
         part: f32,
     ) -> Result<(), PdfError> {
-        let total: f32 = fields.iter().map(|field| field.share).sum();
-        let full = self.room * part;
-        let widths: Vec<f32> = fields.iter().map(|field| full * field.share / total).collect();
+        let widths = self.widths(fields, rows, self.room * part);
         let labels: Vec<String> = fields.iter().map(|field| field.label.to_owned()).collect();
         let head = self.set_row(&labels, &widths, Weight::Bold);
         let table = self.document.open_on(&self.sheet, "Table", self.root);
@@ -372,11 +370,39 @@ impl<'d, W: Write> Flow<'d, W> {
         Ok(())
     }
 
+    /// The widths of columns: in proportion to their shares, but none so narrow that a word is divided, if the others have
+    /// room. Ids and digests, which are divided in any case, do not count.
+    fn widths(&mut self, fields: &[Field<'_>], rows: &[Vec<String>], full: f32) -> Vec<f32> {
+        let total: f32 = fields.iter().map(|field| field.share).sum();
+        let mut widths: Vec<f32> = fields.iter().map(|field| full * field.share / total).collect();
+        let mut piece = |text: &str, weight| {
+            let piece = self.document.setter.measure(&printable(text), weight).piece * BODY / 1000.0;
+            if piece < full / 4.0 { piece } else { 0.0 }
+        };
+        let needed: Vec<f32> = (0..fields.len())
+            .map(|column| {
+                let cells = rows.iter().filter_map(|row| row.get(column));
+                let words = cells.map(|cell| piece(cell, Weight::Regular)).fold(0.0, f32::max);
+                // A rounding less would divide the word all the same.
+                words.max(piece(fields[column].label, Weight::Bold)) + 8.5
+            })
+            .collect();
+        let sum = |of: fn(f32, f32) -> f32| -> f32 {
+            widths.iter().zip(&needed).map(|(width, needed)| of(*width, *needed).max(0.0)).sum()
+        };
+        let (lack, spare) = (sum(|width, needed| needed - width), sum(|width, needed| width - needed));
+        if lack > 0.0 && lack <= spare {
+            for (width, needed) in widths.iter_mut().zip(&needed) {
+                let over = (*width - needed).max(0.0);
+                *width = width.max(*needed) - over * lack / spare;
+            }
+        }
+        widths
+    }
+
     /// How high [`grid`](Self::grid) will be, where it is on one page.
     pub(super) fn grid_height(&mut self, fields: &[Field<'_>], rows: &[Vec<String>], part: f32) -> f32 {
-        let total: f32 = fields.iter().map(|field| field.share).sum();
-        let full = self.room * part;
-        let widths: Vec<f32> = fields.iter().map(|field| full * field.share / total).collect();
+        let widths = self.widths(fields, rows, self.room * part);
         let labels: Vec<String> = fields.iter().map(|field| field.label.to_owned()).collect();
         let mut height = height_of(&self.set_row(&labels, &widths, Weight::Bold)) + 4.0;
         for row in rows {

@@ -7,6 +7,7 @@ use rust_xlsxwriter::{
     ExcelDateTime, Format, FormatAlign, Worksheet, XlsxError,
 };
 
+use crate::chart::numbers::grouped;
 use crate::chart::{Chart, ChartKind};
 use crate::cover as facts;
 use crate::cover::{duration, minute, second};
@@ -94,7 +95,7 @@ impl About<'_> {
             minute(cover.snapshot.created)
         ))?;
         if cover.reconciliation.reported == 0 {
-            page.text(&format!("No rows: none found among {}.", cover.reconciliation.population))?;
+            page.text(&format!("No rows: none found among {}.", grouped(cover.reconciliation.population)))?;
         }
         page.heading("Counts")?;
         for (step, rows) in facts::steps(&cover.reconciliation) {
@@ -127,32 +128,13 @@ impl About<'_> {
     /// The sheets after the rows.
     pub(super) fn others(&self) -> Result<Vec<Worksheet>, XlsxError> {
         let mut sheets = Vec::new();
-        if !self.charts.is_empty() {
-            sheets.push(self.numbers()?);
+        // A report without rows has charts that show nothing.
+        let drawn = drawn(self.charts);
+        if !drawn.is_empty() {
+            sheets.push(numbers(drawn)?);
         }
         sheets.push(self.about()?);
         Ok(sheets)
-    }
-
-    /// The numbers that charts are drawn from.
-    fn numbers(&self) -> Result<Worksheet, XlsxError> {
-        let styles = Styles::new();
-        let mut page = Page::new(NUMBERS, &styles)?;
-        page.widths(&[40, 18, 18, 18, 18, 18])?;
-        for (chart, numbers) in drawn(self.charts) {
-            page.row = numbers;
-            page.heading_here(&chart.title)?;
-            for (series, place) in chart.series.iter().zip(1_u16..) {
-                page.sheet.write_string_with_format(numbers + 1, place, &series.name, &styles.name)?;
-                for (value, row) in series.values.iter().zip(numbers + 2..) {
-                    page.sheet.write_number_with_format(row, place, *value, &styles.number)?;
-                }
-            }
-            for (category, row) in chart.categories.iter().zip(numbers + 2..) {
-                page.sheet.write_string(row, 0, fit(category))?;
-            }
-        }
-        Ok(page.sheet)
     }
 
     /// Arguments, sources, digests, columns and the query.
@@ -222,6 +204,27 @@ impl About<'_> {
         }
         Ok(page.sheet)
     }
+}
+
+/// The numbers that charts are drawn from.
+fn numbers(drawn: Vec<(Chart, u32)>) -> Result<Worksheet, XlsxError> {
+    let styles = Styles::new();
+    let mut page = Page::new(NUMBERS, &styles)?;
+    page.widths(&[40, 18, 18, 18, 18, 18])?;
+    for (chart, numbers) in drawn {
+        page.row = numbers;
+        page.heading_here(&chart.title)?;
+        for (series, place) in chart.series.iter().zip(1_u16..) {
+            page.sheet.write_string_with_format(numbers + 1, place, &series.name, &styles.name)?;
+            for (value, row) in series.values.iter().zip(numbers + 2..) {
+                page.sheet.write_number_with_format(row, place, *value, &styles.number)?;
+            }
+        }
+        for (category, row) in chart.categories.iter().zip(numbers + 2..) {
+            page.sheet.write_string(row, 0, fit(category))?;
+        }
+    }
+    Ok(page.sheet)
 }
 
 /// A sheet that is filled from top to bottom.

@@ -189,6 +189,21 @@ fn ten_thousand_rows_are_all_there() {
     assert_eq!(text.matches("@example.org").count(), 10_000);
 }
 
+/// A long table of few columns is upright, and then the tables of its cover are narrow.
+#[test]
+fn words_of_a_narrow_cover_are_not_divided() {
+    let names: Vec<String> = (0..1_500).map(|number| format!("person {number}")).collect();
+    let rows = Rows::new("upright", &[("name", names.iter().map(|name| Some(name.as_str())).collect())]);
+    let (bytes, _) = pdf(&rows, settings(), 500);
+    let Some(upright) = tools::is_upright(&bytes) else { return };
+    assert!(upright, "the table is across");
+    let Some(text) = tools::text(&bytes, "-raw") else { return };
+    let words: std::collections::BTreeSet<&str> = text.split_whitespace().collect();
+    for word in ["Authoritative", "aggregation", "delimited", "Complete", "Refused", "Loaded", "48,211"] {
+        assert!(words.contains(word), "{word} is divided");
+    }
+}
+
 #[test]
 fn names_of_a_directory_come_back_whole() {
     let Some(names) = sample::directory_names() else {

@@ -36,12 +36,27 @@ pub fn qpdf_check(bytes: &[u8]) {
 
 /// All text without spaces and line ends, in the order in which it was written, or in that in which it is read.
 pub fn words(bytes: &[u8], order: &str) -> Option<String> {
+    text(bytes, order).map(|text| without_spaces(&text))
+}
+
+/// As [`words`], with the spaces between them and the ends of lines.
+pub fn text(bytes: &[u8], order: &str) -> Option<String> {
     let file = file(bytes);
     let mut command = Command::new("pdftotext");
     command.args([order, "-enc", "UTF-8"]).arg(file.path()).arg("-");
     let output = run(&mut command, "pdftotext")?;
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    Some(without_spaces(&String::from_utf8(output.stdout).unwrap()))
+    Some(String::from_utf8(output.stdout).unwrap())
+}
+
+/// Whether the first page is higher than wide.
+pub fn is_upright(bytes: &[u8]) -> Option<bool> {
+    let file = file(bytes);
+    let output = run(Command::new("pdfinfo").arg(file.path()), "pdfinfo")?;
+    let text = String::from_utf8(output.stdout).unwrap();
+    let size = text.lines().find_map(|line| line.strip_prefix("Page size:")).unwrap();
+    let sides: Vec<f32> = size.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+    Some(sides[1] > sides[0])
 }
 
 /// The tags, indented, in the order in which they are read aloud.

@@ -88,14 +88,19 @@ fn a_workbook_has_a_summary_a_table_and_what_it_was_made_from() {
 
 #[test]
 fn an_empty_workbook_says_among_how_many_none_was_found() {
-    let workbook = workbook(0, &sample::cover(0), &[]);
+    // The charts of a report without rows have no bars.
+    let mut nothing = sample::chart(ChartKind::Bars);
+    nothing.categories.clear();
+    nothing.series.iter_mut().for_each(|series| series.values.clear());
+    let workbook = workbook(0, &sample::cover(0), &[nothing]);
     let program = "print(json.dumps([book.sheetnames, [t.ref for t in book['Rows'].tables.values()],\n\
-        [row[0] for row in book['Summary'].values]]))";
+        [row[0] for row in book['Summary'].values], len(book['Summary']._charts)]))";
     let Some(read) = read(&workbook, program) else { return };
     assert_eq!(read[0], json!(["Summary", "Rows", "About"]));
     // A table has at least one row.
     assert_eq!(read[1], json!(["A1:C2"]));
     assert!(read[2].as_array().unwrap().contains(&json!("No rows: none found among 300.")), "{}", read[2]);
+    assert_eq!(read[3], json!(0));
 }
 
 /// The numbers that the charts are drawn from are those of the charts, and no cell of ours is a formula.

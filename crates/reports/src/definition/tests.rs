@@ -106,6 +106,62 @@ fn every_report_can_be_written_as_csv_alone() {
 }
 
 #[test]
+fn the_formats_are_those_of_the_definition_and_those_asked_for() {
+    let catalogue = Catalogue::built_in();
+    let orphans = catalogue.get(&ReportId::new("ORPHAN_IDENTITIES")).unwrap();
+    for (arguments, formats) in [
+        ("{}", &[FileFormat::Csv, FileFormat::Pdf][..]),
+        (r#"{"selectedFormats":["PDF"]}"#, &[FileFormat::Pdf]),
+        (r#"{"selectedFormats":["CSV"],"extraFormats":["XLSX"]}"#, &[FileFormat::Csv, FileFormat::Xlsx]),
+    ] {
+        assert_eq!(
+            orphans.formats_wanted(&Arguments::from_canonical(arguments).unwrap()),
+            formats,
+            "{arguments}"
+        );
+    }
+}
+
+/// Each report is asked for each format. A search has CSV files and nothing else, and says so before it runs.
+#[test]
+fn a_format_that_a_report_lacks_is_refused() {
+    let raw = |name: &str, text: &str| {
+        let query = ("query".to_owned(), RawValue::Text("*".into()));
+        let formats = (name.to_owned(), RawValue::List(vec![RawValue::Text(text.into())]));
+        RawArguments::from([query, formats])
+    };
+    let catalogue = Catalogue::built_in();
+    let search = catalogue.get(&ReportId::new("SEARCH_EXPORT")).unwrap();
+    for unknown in [UnknownNames::Warn, UnknownNames::Refuse] {
+        for name in ["extraFormats", "pdfColumns"] {
+            let refused = search.check_arguments(&raw(name, "XLSX"), unknown).unwrap_err().message;
+            let words = "SEARCH_EXPORT does not have: it is written as CSV, in a zip archive";
+            assert_eq!(refused, format!("argument {name:?} is about formats that {words}"));
+        }
+        // A client may send what says nothing.
+        let mut nothing = raw("extraFormats", "XLSX");
+        nothing.insert("extraFormats".to_owned(), RawValue::Null);
+        assert!(search.check_arguments(&nothing, unknown).unwrap().1.is_empty());
+    }
+    for definition in catalogue.iter().filter(|definition| !definition.search) {
+        assert_eq!(definition.formats, [FileFormat::Csv, FileFormat::Pdf], "{}", definition.id);
+        for format in FileFormat::EXTRA {
+            let arguments = format!(r#"{{"extraFormats":["{format}"]}}"#);
+            let wanted = definition.formats_wanted(&Arguments::from_canonical(&arguments).unwrap());
+            assert_eq!(wanted, [FileFormat::Csv, FileFormat::Pdf, format], "{}", definition.id);
+        }
+    }
+    let mut of_csv = ReportDefinition::clone(&catalogue.get(&ReportId::new("IDENTITIES")).unwrap());
+    of_csv.formats = vec![FileFormat::Csv];
+    let columns = RawArguments::from([("pdfColumns".to_owned(), RawValue::Text("name".into()))]);
+    let refused = of_csv.check_arguments(&columns, UnknownNames::Warn).unwrap_err().message;
+    assert_eq!(
+        refused,
+        "argument \"pdfColumns\" is about formats that IDENTITIES does not have: it is written as CSV"
+    );
+}
+
+#[test]
 fn the_columns_of_a_pdf_can_be_chosen() {
     let catalogue = Catalogue::built_in();
     let check = |id: &str, names: &str| {

@@ -43,7 +43,7 @@ pub fn assign(plan: &ReviewPlan, review: &ReviewId, population: Population) -> R
     };
     plan.list.iter().enumerate().try_for_each(line)?;
     if let Some(name) = plan.fallback.as_deref().filter(|name| people.named(name).is_none()) {
-        return Err(Error::invalid(format!(
+        return Err(Error::not_found(format!(
             "fallback is {}: expected the name of an identity of the snapshot",
             shown(name)
         )));

@@ -7,7 +7,7 @@
 use super::{Choice, Review, ReviewItem};
 use crate::error::shown;
 use chrono::SecondsFormat;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// The columns that the reviewer fills in.
 pub const DECISION: &str = "decision";
@@ -17,11 +17,13 @@ pub const COMMENT: &str = "comment";
 pub const ITEM: &str = "item";
 /// Column of the review's id.
 pub const REVIEW: &str = "review";
+/// Column of the reviewer's name.
+const REVIEWER: &str = "reviewer";
 
 /// The columns of a sheet, in their order.
 pub const COLUMNS: [&str; 17] = [
     ITEM,
-    "reviewer",
+    REVIEWER,
     "identityName",
     "identityDisplayName",
     "identityStatus",
@@ -142,18 +144,22 @@ pub fn reconcile(
         }
         return Err(refused);
     };
-    let missing: BTreeSet<u32> = items
+    let missing: Vec<&ReviewItem> = items
         .iter()
         .filter(|item| item.reviewer_now().is_some_and(|own| own.name == reviewer))
-        .map(|item| item.number)
-        .filter(|number| !checked.seen.contains_key(number))
+        .filter(|item| !checked.seen.contains_key(&item.number))
         .collect();
     if !missing.is_empty() {
+        // Perhaps the sheet was made before.
+        let (came, expected) = match missing.iter().any(|item| item.handed_over.is_some()) {
+            true => ("sent or handed over", "every row, of a sheet that was made after the last hand-over"),
+            false => ("sent", "every row"),
+        };
         let reason = format!(
-            "{} of the rows that were sent to {} are missing, items {}: expected every row",
+            "{} of the rows that were {came} to {} are missing, items {}: expected {expected}",
             missing.len(),
             shown(&reviewer),
-            shown(&super::ranges(missing)).trim_matches('"')
+            shown(&super::ranges(missing.iter().map(|item| item.number))).trim_matches('"')
         );
         refused.push(RefusedRow { line: 0, reason });
     }
@@ -214,6 +220,17 @@ impl Checking<'_> {
                 item.number
             ));
         };
+        // Before anything else is said of the row: it may be as it was sent to the reviewer before.
+        if let Some(over) = &item.handed_over
+            && cell(REVIEWER) != reviewer.name
+        {
+            return Err(format!(
+                "item {} was handed over to {} at {}: expected a sheet that was made after that",
+                item.number,
+                shown(&reviewer.name),
+                over.at.to_rfc3339_opts(SecondsFormat::Secs, true)
+            ));
+        }
         let whose = self.reviewer.get_or_insert_with(|| reviewer.name.clone());
         if *whose != reviewer.name {
             return Err(format!(

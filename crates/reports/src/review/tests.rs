@@ -291,6 +291,35 @@ fn a_sheet_that_was_manipulated_is_refused_by_line_and_reason() {
     assert!(refused[0].reason.starts_with("item 4 has no reviewer"), "{refused:?}");
 }
 
+/// The sheet of a reviewer from before some of the items were handed over: the reason says so, and not that it was changed.
+#[test]
+fn a_sheet_from_before_a_hand_over_is_refused_for_that() {
+    let (review, items) = review();
+    let sheet = sheet(&review, &items[..2], [("KEEP", ""), ("KEEP", "")]);
+    let at = DateTime::from_timestamp(1_775_000_000, 0).unwrap();
+    let over = |name: &str| {
+        let to = Reviewer { name: name.into(), id: format!("id-{name}"), display_name: None };
+        Some(HandOver { to, by: "root".into(), at, reason: "on leave".into() })
+    };
+    let refused = |items: &[ReviewItem]| {
+        let rows = reconcile(&review, items, &sheet).unwrap_err();
+        rows.into_iter().map(|row| (row.line, row.reason)).collect::<Vec<_>>()
+    };
+    // date --utc --date=@1775000000
+    let away =
+        "was handed over to \"cleo\" at 2026-03-31T23:33:20Z: expected a sheet that was made after that";
+    let mut given = items.clone();
+    given[0].handed_over = over("cleo");
+    assert_eq!(refused(&given), [(2, format!("item 1 {away}"))]);
+    given[1].handed_over = over("cleo");
+    assert_eq!(refused(&given), [(2, format!("item 1 {away}")), (3, format!("item 2 {away}"))]);
+    let mut got = items;
+    got[2].handed_over = over("bob");
+    let more = "1 of the rows that were sent or handed over to \"bob\" are missing, items 3: expected every row, of a sheet \
+                that was made after the last hand-over";
+    assert_eq!(refused(&got), [(0, more.to_owned())]);
+}
+
 #[test]
 fn numbers_become_ranges() {
     assert_eq!(ranges([9, 1, 2, 3, 7, 10]), "1-3 7 9-10");

@@ -19,7 +19,7 @@ use crate::review::{
     Choice, Closing, Decision, Review, ReviewItem, ReviewNews, ReviewPlan, ReviewerProgress, SheetOrigin,
     Told, WantedItems, assign, check_each, check_frozen, digest_of, progress, ranges, total,
 };
-use crate::snapshot::SnapshotManifest;
+use crate::snapshot::{SnapshotManifest, SourceRun};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -105,7 +105,8 @@ impl Reviews {
     /// Creates a review of the newest snapshot or a past one.
     ///
     /// # Errors
-    /// `Forbidden`; `Invalid` for the plan; `NotFound` where there is no such snapshot or it has expired.
+    /// `Forbidden`; `Invalid` for the plan; `NotFound` for a source, also for one whose rows the caller may not see, for a
+    /// fallback that is nobody, and where there is no such snapshot or it has expired.
     pub async fn create(
         &self,
         caller: &Caller,
@@ -116,13 +117,7 @@ impl Reviews {
         let scope = caller.scope_with_rows()?;
         plan.check()?;
         let snapshot = self.reports.snapshot_for(caller, as_of).await?;
-        let plan = with_source_ids(plan, &snapshot)?;
-        if let Some(hidden) = plan.sources.iter().find(|id| !scope.has_source(id)) {
-            return Err(Error::invalid(format!(
-                "sources has {}: expected sources whose rows the caller may see",
-                shown(hidden)
-            )));
-        }
+        let plan = with_source_ids(plan, &snapshot, &scope)?;
         let now = self.reports.clock.now();
         if let Some(past) = plan.ends.filter(|ends| *ends <= now) {
             return Err(Error::invalid(format!("ends is {}: expected a time to come", past.to_rfc3339())));
@@ -226,8 +221,8 @@ impl Reviews {
     /// then the administrator's.
     ///
     /// # Errors
-    /// `Forbidden` for access of the caller's own; `NotFound`; `Invalid` for an item that is not there, one that is named
-    /// twice, a comment, and a closed review.
+    /// `Forbidden` for access of the caller's own; `NotFound`, also for an item that is not there; `Invalid` for one that is
+    /// named twice, a comment, and a closed review.
     pub async fn decide(&self, caller: &Caller, id: &ReviewId, wanted: &[WantedDecision]) -> Result<Decided> {
         self.reports.authorise(caller, Operation::DecideReviews)?;
         let (review, visible) = self.find(caller, id).await?;
@@ -238,7 +233,9 @@ impl Reviews {
         let mut named = BTreeMap::new();
         for WantedDecision { item, choice, comment } in wanted {
             let found = by_number.get(item).ok_or_else(|| {
-                Error::invalid(format!("item {item}: expected the number of an item that the caller reviews"))
+                Error::not_found(format!(
+                    "item {item}: expected the number of an item that the caller reviews"
+                ))
             })?;
             review.check_decider(caller, found)?;
             let wrong = |what: String| Error::invalid(format!("item {item}: {what}"));
@@ -266,7 +263,7 @@ impl Reviews {
     /// An archive with a sheet for each reviewer, or for this one, recorded as a download.
     ///
     /// # Errors
-    /// `Forbidden`; `NotFound`; `Invalid` for a reviewer without items.
+    /// `Forbidden`; `NotFound`, also for a reviewer without items.
     pub async fn export(
         &self,
         caller: &Caller,
@@ -278,7 +275,7 @@ impl Reviews {
         if let Some(name) = reviewer {
             items.retain(|item| item.reviewer_now().is_some_and(|own| own.name == name));
             if items.is_empty() {
-                return Err(Error::invalid(format!(
+                return Err(Error::not_found(format!(
                     "reviewer is {}: expected the name of a reviewer of the review",
                     shown(name)
                 )));
@@ -445,19 +442,26 @@ impl Reviews {
 }
 
 /// Ids for the names of sources. Names can change, and a review must not.
-fn with_source_ids(mut plan: ReviewPlan, snapshot: &SnapshotManifest) -> Result<ReviewPlan> {
-    let id = |named: &String| {
-        nearest::source(named, &snapshot.sources, |run| (run.id.as_str(), &run.name))
-            .map(|run| run.id.to_string())
-            .map_err(|reason| Error::invalid(format!("sources: {reason}")))
+fn with_source_ids(
+    mut plan: ReviewPlan,
+    snapshot: &SnapshotManifest,
+    scope: &DataScope,
+) -> Result<ReviewPlan> {
+    let id = |named: &str, sources: &[SourceRun]| {
+        nearest::source(named, sources, |run| (run.id.as_str(), &run.name)).map(|run| run.id.to_string())
     };
-    plan.sources = plan.sources.iter().map(id).collect::<Result<_>>()?;
+    let mut seen = snapshot.sources.clone();
+    seen.retain(|source| scope.has_source(source.id.as_str()));
+    let reviewed =
+        |named: &String| id(named, &seen).map_err(|reason| Error::not_found(format!("sources: {reason}")));
+    plan.sources = plan.sources.iter().map(reviewed).collect::<Result<_>>()?;
     plan.sources.sort_unstable();
     plan.sources.dedup();
     for (at, line) in plan.list.iter_mut().enumerate() {
         if let Some(source) = &line.source {
-            let found = id(source)
-                .map_err(|error| Error::invalid(format!("list, line {}: {}", at + 1, error.message)))?;
+            // A list may be that of everybody, with sources of which the caller sees nothing.
+            let found = id(source, &snapshot.sources)
+                .map_err(|reason| Error::invalid(format!("list, line {}: {reason}", at + 1)))?;
             line.source = Some(found);
         }
     }

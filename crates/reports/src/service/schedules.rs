@@ -11,6 +11,7 @@ use crate::caller::{Caller, Operation};
 use crate::error::{Error, Result, shown};
 use crate::ids::{ReportId, ScheduleId, TaskId};
 use crate::message::Message;
+use crate::notify::{Notify, check_attached};
 use crate::ports::{Credentials, ScheduleStore};
 use crate::scheduled::{FallenDue, NewSchedule, ScheduledEntry, ScheduledRun, ScheduledWork};
 use crate::task::Task;
@@ -34,8 +35,8 @@ impl Schedules {
     /// Makes a schedule whose owner is the caller.
     ///
     /// # Errors
-    /// `Forbidden`, also for a refresh, and for a caller with a token of an external issuer; `Invalid` for the times, the
-    /// report, an argument, a recipient that the settings do not allow, or a name that is taken.
+    /// `Forbidden`, also for a refresh, and for a caller with a token of an external issuer; `Invalid` for the times, an
+    /// argument, a recipient that the settings do not allow, or a name that is taken; `NotFound` for the report and a policy.
     pub async fn create(&self, caller: &Caller, new: NewSchedule) -> Result<ScheduledEntry> {
         caller.authorise(Operation::ManageSchedules)?;
         if new.work.refreshes() {
@@ -45,7 +46,7 @@ impl Schedules {
         if let ScheduledWork::Report { report, arguments, .. } = &new.work {
             let raw: RawArguments =
                 arguments.iter().map(|(name, value)| (name.clone(), value.into())).collect();
-            self.reports.check_start(caller, report, &raw).await?;
+            self.reports.check_start(caller, report, &raw, &new.notify).await?;
         }
         self.reports.check_notify(caller, &new.notify)?;
         let (clock, ids) = (&self.reports.clock, &self.reports.ids);
@@ -178,13 +179,20 @@ impl Reports {
     /// Checks what can be checked of a later start: the right, the report, and the arguments.
     ///
     /// # Errors
-    /// `Forbidden`; `Invalid` for the report or an argument.
-    pub async fn check_start(&self, caller: &Caller, report: &ReportId, raw: &RawArguments) -> Result<()> {
+    /// `Forbidden`; `NotFound` for the report and a policy; `Invalid` for an argument, or a file to attach.
+    pub async fn check_start(
+        &self,
+        caller: &Caller,
+        report: &ReportId,
+        raw: &RawArguments,
+        notify: &[Notify],
+    ) -> Result<()> {
         self.authorise(caller, Operation::Start)?;
         caller.scope_with_rows()?;
         let raw = &*self.with_kept_policies(&caller.tenant, report, raw).await?;
         let (definition, arguments, _) = self.checked(report, raw, UnknownNames::Refuse).await?;
-        check_formats(&definition, &arguments).map(drop)
+        check_formats(&definition, &arguments)?;
+        check_attached(notify, &definition.formats_wanted(&arguments))
     }
 }
 

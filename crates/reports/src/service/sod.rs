@@ -156,9 +156,12 @@ impl SodPolicies {
     /// Starts the report of violations of these policies; of all policies where none is named.
     ///
     /// # Errors
-    /// `Forbidden`; `NotFound` before the first snapshot; `Invalid` for an unknown policy, and where there is none.
+    /// `Forbidden`; `NotFound` before the first snapshot; `Invalid` for an unknown policy, as the published operation, and where
+    /// there is none.
     pub async fn run_several(&self, caller: &Caller, ids: Vec<String>) -> Result<ViolationReport> {
         self.reports.authorise(caller, Operation::RunSodViolations)?;
+        let kept = self.reports.policies.sod_policies(&caller.tenant).await?;
+        chosen(kept, &ids, "filteredPolicyList").map_err(|absent| Error::invalid(absent.message))?;
         let task = self.start(caller, ids).await?;
         self.reports.policies.keep_sod_report(&caller.tenant, None, &task.id).await?;
         Ok(ViolationReport { task, name: SEVERAL.into() })
@@ -354,7 +357,7 @@ fn chosen(kept: Vec<SodPolicy>, names: &[String], argument: &str) -> Result<Vec<
     for name in names {
         if !kept.iter().any(|policy| is(policy, name)) {
             let known = kept.iter().map(|policy| policy.content.name.as_str());
-            return Err(Error::invalid(format!(
+            return Err(Error::not_found(format!(
                 "argument {argument:?}: there is no policy {}{}: expected ids or names of policies that are kept",
                 shown(name),
                 hint(name, known)

@@ -1,6 +1,6 @@
 //! What a start checks of its arguments against the snapshot and the definition.
 
-use crate::arguments::{ArgumentKind, ArgumentValue, Arguments};
+use crate::arguments::{ArgumentKind, ArgumentValue, Arguments, UnknownNames};
 use crate::caller::DataScope;
 use crate::definition::{ReportDefinition, SELECTED_FORMATS};
 use crate::error::{Error, Result, shown};
@@ -44,12 +44,14 @@ pub(super) fn find_named_sources(
 }
 
 /// Source ids must name a source of the snapshot that the caller may see; a source name that differs is a
-/// warning.
+/// warning. The published operation calls an unknown source a wrong argument; for ours, which refuses unknown names, it is
+/// not there, as one that the caller may not see.
 pub(super) fn check_sources(
     definition: &ReportDefinition,
     arguments: &Arguments,
     snapshot: &SnapshotManifest,
     scope: &DataScope,
+    unknown: UnknownNames,
 ) -> Result<Vec<Message>> {
     let mut messages = Vec::new();
     let mut source = None;
@@ -58,16 +60,24 @@ pub(super) fn check_sources(
         match spec.kind {
             ArgumentKind::SourceId | ArgumentKind::AuthoritativeSourceId => {
                 // First, so that it does not tell which other sources there are.
-                if !scope.has_source(text) {
+                if !scope.has_source(text) && unknown == UnknownNames::Warn {
                     return Err(Error::forbidden(format!(
                         "argument {:?} is {}, which is not one of the sources whose rows the caller may see",
                         spec.name,
                         shown(text)
                     )));
                 }
-                let found = snapshot.source(text).ok_or_else(|| {
+                let seen = snapshot.source(text).filter(|source| scope.has_source(source.id.as_str()));
+                let found = seen.ok_or_else(|| {
                     let seen = snapshot.sources.iter().filter(|source| scope.has_source(source.id.as_str()));
                     let near = hint(text, seen.flat_map(|source| [source.name.as_str(), source.id.as_str()]));
+                    if unknown == UnknownNames::Refuse {
+                        return Error::not_found(format!(
+                            "argument {:?}: no source is named {} or has that id{near}",
+                            spec.name,
+                            shown(text)
+                        ));
+                    }
                     let expected = spec.kind.expectation();
                     let expected = match near.is_empty() {
                         true => format!(": expected {expected}"),

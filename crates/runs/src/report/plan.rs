@@ -190,9 +190,13 @@ impl Part for TablePart {
     async fn charts(&self) -> Result<Vec<Chart>> {
         let numbers = self.plan.charts().await?;
         let charts = self.charts.iter().zip(&numbers).map(|(spec, numbers)| chart(spec, numbers));
-        // One moment does not make a trend.
-        Ok(charts.filter(|chart| chart.kind != ChartKind::Line || chart.categories.len() > 1).collect())
+        Ok(charts.filter(shows_something).collect())
     }
+}
+
+/// Whether there is anything to see: a report without rows has charts without bars, and one moment does not make a trend.
+fn shows_something(chart: &Chart) -> bool {
+    chart.categories.len() > usize::from(chart.kind == ChartKind::Line)
 }
 
 /// Numbers in the order of the query, as a chart: a number that is not among them is zero.
@@ -250,5 +254,35 @@ impl Part for SearchPart {
 
     async fn reconcile(&self) -> Result<Reconciliation> {
         Ok(SearchPart::reconcile(self).await?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn charts_that_show_nothing_are_left_out() {
+        let number =
+            |category: &str| ChartNumber { category: category.into(), series: "s".into(), number: 1 };
+        for (form, categories, shown) in [
+            (ChartForm::Bars, &[][..], false),
+            (ChartForm::Share, &[], false),
+            (ChartForm::Stacked, &["a"], true),
+            (ChartForm::Line, &["2026-03-31"], false),
+            (ChartForm::Line, &["2026-03-31", "2026-04-30"], true),
+        ] {
+            let text = String::new;
+            let spec = ChartSpec {
+                title: text(),
+                description: text(),
+                unit: text(),
+                form,
+                accent: Vec::new(),
+                query: text(),
+            };
+            let numbers: Vec<_> = categories.iter().map(|category| number(category)).collect();
+            assert_eq!(shows_something(&chart(&spec, &numbers)), shown, "{form:?} of {categories:?}");
+        }
     }
 }

@@ -335,20 +335,6 @@ async fn charts_are_made_for_documents_that_show_them() {
 }
 
 #[test]
-fn the_formats_are_those_of_the_definition_and_those_asked_for() {
-    let mut definition =
-        ReportDefinition::clone(&Catalogue::built_in().get(&ReportId::new("ORPHAN_IDENTITIES")).unwrap());
-    definition.formats = vec![FileFormat::Csv, FileFormat::Pdf];
-    let wanted = |json: &str| formats_wanted(&definition, &Arguments::from_canonical(json).unwrap());
-    assert_eq!(wanted("{}"), [FileFormat::Csv, FileFormat::Pdf]);
-    assert_eq!(wanted(r#"{"selectedFormats":["PDF"]}"#), [FileFormat::Pdf]);
-    assert_eq!(
-        wanted(r#"{"selectedFormats":["CSV"],"extraFormats":["XLSX"]}"#),
-        [FileFormat::Csv, FileFormat::Xlsx]
-    );
-}
-
-#[test]
 fn a_request_may_turn_the_formula_guard_off() {
     let guard = |json: &str| {
         csv_options(CsvOptions::default(), &Arguments::from_canonical(json).unwrap()).formula_guard

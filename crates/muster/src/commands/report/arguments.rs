@@ -5,8 +5,12 @@
 
 use crate::failure::{Failure, Result};
 use muster_client::wire::{ArgumentDescription, ReportDescription};
+use muster_reports::FileFormat;
+use muster_reports::definition::{EXTRA_FORMATS, SELECTED_FORMATS};
 use muster_reports::nearest::hint;
 use serde_json::{Map, Value};
+use std::collections::BTreeSet;
+use std::path::Path;
 
 /// The arguments of the report `kind`.
 ///
@@ -70,6 +74,66 @@ pub fn about(
         }
     }
     Ok(())
+}
+
+/// The formats that a run writes beyond those of its report: those that are named, those of the arguments, and the one that the
+/// ending of `to` names, into which the result is to be written.
+///
+/// # Errors When the report is never written in one of them: a run would be of no use.
+pub fn further_formats(
+    reports: &[ReportDescription],
+    kind: &str,
+    named: &[FileFormat],
+    arguments: &Map<String, Value>,
+    to: Option<&Path>,
+) -> Result<Vec<FileFormat>> {
+    let texts = |name: &str| -> Option<Vec<String>> {
+        let list = arguments.get(name)?.as_array()?;
+        Some(list.iter().filter_map(Value::as_str).map(str::to_owned).collect())
+    };
+    let Some(report) = reports.iter().find(|report| report.id == kind) else { return Ok(named.to_vec()) };
+    let takes_more = report.arguments.iter().any(|argument| argument.name == EXTRA_FORMATS);
+    let is_search = report.arguments.iter().any(|argument| argument.kind == "query");
+    let written = texts(SELECTED_FORMATS).unwrap_or_else(|| report.formats.clone());
+    let archive = if is_search && report.formats == ["CSV"] { ", in a zip archive" } else { "" };
+    if let Some(format) = named.first().filter(|_| !takes_more) {
+        return Err(Failure::usage(format!(
+            "--format {}: {kind} is written as {}{archive}: expected no --format",
+            format.extension(),
+            report.formats.join(", ")
+        )));
+    }
+    let mut further: Vec<FileFormat> = named.to_vec();
+    for name in texts(EXTRA_FORMATS).unwrap_or_default() {
+        let format = name.parse::<FileFormat>();
+        further
+            .push(format.map_err(|reason| Failure::usage(format!("--argument {EXTRA_FORMATS}: {reason}")))?);
+    }
+    // A folder gets all of them.
+    if let Some(to) = to.filter(|to| !to.is_dir())
+        && let Some(format) = format_of_ending(to)
+    {
+        let is_own = written.iter().any(|name| name.eq_ignore_ascii_case(format.as_str()));
+        if takes_more && FileFormat::EXTRA.contains(&format) {
+            further.push(format);
+        } else if !is_own {
+            return Err(Failure::usage(format!(
+                "--to is {}: {kind} is written as {}{archive}: expected another file",
+                to.display(),
+                written.join(", ")
+            )));
+        }
+    }
+    let mut seen = BTreeSet::new();
+    further.retain(|format| seen.insert(format.as_str()));
+    Ok(further)
+}
+
+/// The format that the ending of a file names, if it names one.
+fn format_of_ending(file: &Path) -> Option<FileFormat> {
+    let ending = file.extension()?.to_str()?;
+    // The CSV files of a search are in an archive.
+    if ending.eq_ignore_ascii_case("zip") { Some(FileFormat::Csv) } else { ending.parse().ok() }
 }
 
 /// `None` if the text cannot be a value of the argument's type.
@@ -137,6 +201,74 @@ mod tests {
             ("sort=[\"a,b\"]", "sort", json!(["a,b"])),
         ] {
             assert_eq!(Value::Object(one(text).unwrap()), json!({ name: value }), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_a_report_is_never_written_in_is_refused_before_it_runs() {
+        let mut reports = reports();
+        reports[0].formats = vec!["CSV".into()];
+        let texts = |name: &str| {
+            json!({
+                "name": name, "type": "texts", "expected": "", "required": false, "default": null,
+                "allowed": null, "meaning": "",
+            })
+        };
+        let people = json!({
+            "id": "IDENTITIES", "version": 1, "name": "", "description": "", "builtIn": true, "row": "",
+            "digest": "", "formats": ["CSV", "PDF"], "arguments": [texts("selectedFormats"), texts("extraFormats")],
+            "columns": [], "attributeColumns": null,
+        });
+        reports.push(serde_json::from_value(people).unwrap());
+        let folder = std::env::temp_dir();
+        let of = |kind: &str, named: &[FileFormat], arguments: Value, to: &str| {
+            let (Value::Object(arguments), to) = (arguments, folder.join(to)) else { unreachable!() };
+            let further = further_formats(
+                &reports,
+                kind,
+                named,
+                &arguments,
+                Some(to.as_path()).filter(|to| *to != folder),
+            );
+            further.map(|further| further.iter().map(|format| format.as_str()).collect::<Vec<_>>().join(" "))
+        };
+        for (named, arguments, to, further) in [
+            (&[][..], json!({}), "", ""),
+            (&[], json!({}), "a.csv", ""),
+            (&[], json!({}), "a.PDF", ""),
+            (&[], json!({}), "a.txt", ""),
+            // Who wants this file wants it written.
+            (&[], json!({}), "a.xlsx", "XLSX"),
+            (&[FileFormat::Xlsx], json!({}), "a.xlsx", "XLSX"),
+            (&[FileFormat::Parquet], json!({"extraFormats": ["ndjson"]}), "a.xlsx", "PARQUET NDJSON XLSX"),
+            (&[], json!({"selectedFormats": ["PDF"]}), "a.pdf", ""),
+        ] {
+            assert_eq!(of("IDENTITIES", named, arguments, to).unwrap(), further, "{named:?} {to}");
+        }
+        assert_eq!(of("SEARCH_EXPORT", &[], json!({}), "a.zip").unwrap(), "");
+        let shown = |name: &str| folder.join(name).display().to_string();
+        let zip = "SEARCH_EXPORT is written as CSV, in a zip archive: expected";
+        for (kind, named, arguments, to, reason) in [
+            ("SEARCH_EXPORT", &[FileFormat::Xlsx][..], json!({}), "", format!("--format xlsx: {zip} no --format")),
+            ("SEARCH_EXPORT", &[], json!({}), "a.pdf", format!("--to is {}: {zip} another file", shown("a.pdf"))),
+            ("SEARCH_EXPORT", &[], json!({}), "a.xlsx", format!("--to is {}: {zip} another file", shown("a.xlsx"))),
+            (
+                "IDENTITIES",
+                &[],
+                json!({"selectedFormats": ["CSV"]}),
+                "a.pdf",
+                format!("--to is {}: IDENTITIES is written as CSV: expected another file", shown("a.pdf")),
+            ),
+            (
+                "IDENTITIES",
+                &[],
+                json!({"extraFormats": ["XLSX", "odt"]}),
+                "",
+                "--argument extraFormats: fileFormat is \"odt\": expected one of csv, pdf, xlsx, ndjson, parquet".into(),
+            ),
+        ] {
+            let refused = of(kind, named, arguments, to).unwrap_err();
+            assert_eq!((refused.status().code(), refused.to_string()), (2, reason));
         }
     }
 

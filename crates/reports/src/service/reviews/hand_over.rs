@@ -17,8 +17,8 @@ impl Reviews {
     /// Hands items over to another reviewer. Decisions that they have stay. Who has an address is told, if reviewers are.
     ///
     /// # Errors
-    /// `Forbidden`; `NotFound`; `Invalid` for a reason or a reviewer that are none, for access of the reviewer's own, for an
-    /// item that is not there, and for a closed review.
+    /// `Forbidden`; `NotFound`, also for a reviewer and for an item that are not there; `Invalid` for a reason that is none, for
+    /// access of the reviewer's own, and for a closed review.
     pub async fn hand_over(
         &self,
         caller: &Caller,
@@ -47,7 +47,7 @@ impl Reviews {
         check_each(&review, &items)?;
         let found: BTreeSet<u32> = items.iter().map(|item| item.number).collect();
         if let Some(missing) = wanted.items.iter().flatten().find(|number| !found.contains(number)) {
-            return Err(Error::invalid(format!(
+            return Err(Error::not_found(format!(
                 "item {missing}: expected the number of an item of the review, and of the reviewer that `from` names"
             )));
         }
@@ -99,7 +99,7 @@ impl Reviews {
     /// The identity with this name in the newest snapshot, as a reviewer.
     async fn person(&self, caller: &Caller, name: &str) -> Result<Reviewer> {
         let nobody = || {
-            Error::invalid(format!(
+            Error::not_found(format!(
                 "to is {}: expected the name of an active identity that the caller may see",
                 shown(name)
             ))
