@@ -34,10 +34,9 @@ that of the server since its start, warm-up included.
 of all rows, in any order, with times compared to the millisecond. A program that gives other rows has failed.
 - **Failures.** A row that could not be measured says why.
 - **Measured.** The date, the commit (with a `+` if files differed from it), the number of people, and how long the whole row took.
-- **Load.** The figures of 30 November and 1 December 2026 were taken while compilers ran beside, at \
-a lower priority than the benchmark and its peers. The disk and the caches were shared, which \
-tells in what is synced and in single runs: compare ratios. Those of refreshes are of commit d77b6d6; later \
-commits lowered the memory and the time of a full refresh.
+- **Load.** The figures of commit ec84f656 were taken on a quiet machine. Those of other commits were taken while compilers \
+ran beside, at a lower priority than the benchmark and its peers: the disk and the caches were shared, which \
+tells in what is synced and in single runs. Compare ratios there.
 
 ";
 
