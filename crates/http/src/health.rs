@@ -31,7 +31,7 @@ pub(crate) async fn live() -> Response {
 
 /// Whether the service can work
 ///
-/// Refuses while the store does not answer and while the service drains.
+/// Refuses while the store or a bucket of results does not answer, a disk is full, the newest snapshot is damaged, or the service drains.
 #[utoipa::path(
     get,
     path = "/health/ready",
