@@ -1,6 +1,8 @@
 //! Searches over one small organisation. The expected results were derived by hand.
 
 use crate::installation::{Found, Installation};
+use chrono::TimeDelta;
+use muster_reports::DataScope;
 
 const HR: &str = r#"
 id = "000000000000000000000000000000a1"
@@ -504,4 +506,49 @@ fn an_unreadable_source_of_documents_leaves_the_last_snapshot() {
     let outcome = installation.refresh();
     assert!(outcome.manifest.is_none());
     assert_eq!(installation.search("name:kept", |_| {}).files["roles"].rows.len(), 1);
+}
+
+/// Each search is compared with its counts, so counts of another search would fail it.
+#[test]
+fn counts_that_are_kept_are_those_of_who_asks_what_and_when() {
+    let mut installation = installation();
+    let (everybody, of_ad) =
+        (DataScope::Everything, DataScope::of_sources(["000000000000000000000000000000a2"]).unwrap());
+    let rows = |installation: &Installation, scope: &DataScope, query: &str, columns: &str, days: i64| {
+        let found = installation.scoped_search(query, scope, |request| {
+            request.indices = vec!["identities".into()];
+            request.columns = columns.split(',').map(str::to_owned).collect();
+            request.now += TimeDelta::days(days);
+        });
+        found.files["identities"].rows.len()
+    };
+    for _ in 0..2 {
+        // Each person has an account of HR, too.
+        assert_eq!(rows(&installation, &everybody, "*", "id", 0), 4);
+        assert_eq!(rows(&installation, &everybody, "*", "id,accounts.spread", 0), 8);
+        assert_eq!(rows(&installation, &of_ad, "*", "id,accounts.spread", 0), 4);
+        assert_eq!(rows(&installation, &everybody, "@accounts(disabled:true)", "id", 0), 2);
+        assert_eq!(rows(&installation, &everybody, "created:<now-7d", "id", 30), 4);
+        assert_eq!(rows(&installation, &everybody, "created:<now-7d", "id", 0), 0);
+    }
+    let in_fields = |fields: &[&str]| {
+        let found = installation.search("york", |request| {
+            request.indices = vec!["identities".into()];
+            request.fields = fields.iter().map(|&field| field.to_owned()).collect();
+        });
+        found.files["identities"].rows.len()
+    };
+    assert_eq!((in_fields(&["attributes.city"]), in_fields(&["name"]), in_fields(&[])), (2, 0, 2));
+    installation.source(
+        AD,
+        "ad.csv",
+        "dn,sam,emp,off,groups\n\
+         cn=ann,ann,e1,false,Admins|Sales Team\n\
+         cn=ann2,adm-ann,e1,false,Sales Team\n\
+         cn=bob,bob,e2,false,Sales; East\n\
+         cn=cid,cid,e3,true,\n\
+         cn=nobody,nobody,zzz,true,Admins\n",
+    );
+    installation.refresh();
+    assert_eq!(rows(&installation, &everybody, "@accounts(disabled:true)", "id", 0), 1);
 }

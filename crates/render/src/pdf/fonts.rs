@@ -28,7 +28,7 @@ static BUNDLED: [&[u8]; 8] = [
 ];
 /// The font of China, Japan and Korea, compressed. It is asked after the others.
 static PACKED: &[u8] = include_bytes!("../../assets/fonts/NotoSansCJKsc-Regular.ttf.zst");
-/// Its bytes when it is unpacked.
+/// Bytes of the font of China, Japan and Korea, which is packed in the program, when it is unpacked.
 const PACKED_BYTES: usize = 8_870_932;
 
 /// How many levels below a configured folder are searched for fonts.
