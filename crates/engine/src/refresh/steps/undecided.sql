@@ -1,5 +1,4 @@
--- Accounts of a profile that belong to no identity yet. The accounts are the right side of the join, which is not held.
-SELECT m.account_id, m.source_id, m.native_identity, m.uid, m.account_attributes AS attributes,
-  m.attributes AS mapped_attributes
-FROM (SELECT account_id FROM owned) o
-RIGHT ANTI JOIN (SELECT * FROM mapped WHERE rank = $rank) m ON o.account_id = m.account_id
+-- Accounts of a profile that belong to no identity yet.
+SELECT account_id, source_id, native_identity, uid, account_attributes AS attributes, attributes AS mapped_attributes
+FROM mapped m
+WHERE rank = $rank AND NOT EXISTS (SELECT 1 FROM owned o WHERE o.account_id = m.account_id)
