@@ -204,7 +204,7 @@ async fn the_history_of_an_identity_is_asked_as_published() {
 async fn a_review_is_asked_as_the_service_expects_it() {
     let review = json!({
         "id": "r", "name": "Spring", "state": "OPEN", "reviewers": "MANAGER", "snapshotId": "s", "frozenAt": "t", "digest": "d",
-        "created": "t", "createdBy": "ada", "dueDays": 14, "commentRequired": false, "managed": true,
+        "created": "t", "createdBy": "ada", "dueDays": 14, "commentRequired": false, "tell": false, "managed": true,
         "total": {"items": 1, "keep": 0, "revoke": 0, "undecided": 1}, "progress": [],
     });
     let outcome =
@@ -250,6 +250,6 @@ async fn a_review_is_asked_as_the_service_expects_it() {
     );
     assert_eq!(
         service.asked(0).body,
-        json!({"name": "Spring", "reviewers": "MANAGER", "privileged": false, "commentRequired": false})
+        json!({"name": "Spring", "reviewers": "MANAGER", "privileged": false, "commentRequired": false, "tell": false})
     );
 }
