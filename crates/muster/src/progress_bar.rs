@@ -77,11 +77,13 @@ fn style(template: &str) -> ProgressStyle {
         .progress_chars("=> ")
 }
 
-/// A rate without its fractions.
+/// A rate without its fractions. In the first moment it is estimated from nanoseconds and may be anything, and the line must
+/// fit a terminal, so a higher one than any machine reaches is not shown.
 fn whole(rate: f64) -> HumanCount {
-    // Below 2^64; a rate that is no number is 0.
+    const MOST: f64 = 999_999_999.0;
+    // A rate that is no number is 0.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate of rows")]
-    HumanCount(rate.max(0.0).round() as u64)
+    HumanCount(rate.max(0.0).min(MOST).round() as u64)
 }
 
 #[cfg(test)]
@@ -161,6 +163,7 @@ mod tests {
         }
         assert_eq!(whole(92.354_4).to_string(), "92");
         assert_eq!(whole(25_000.6).to_string(), "25,001");
+        assert_eq!(whole(28_073_445_986.0).to_string(), "999,999,999");
         assert_eq!(whole(f64::NAN).to_string(), "0");
     }
 }
