@@ -60,8 +60,9 @@ pub fn run(workspace: &Workspace) -> Result<bool> {
         ("MUSTER_KAFKA_PYTHON", kafka.ok().map(OsString::from)),
     ];
     let mut parts = Parts { tally, begun: Instant::now(), rows: Vec::new() };
+    let mut failed = Vec::new();
     for arguments in RUNS {
-        parts.run(&arguments.join(" "), || cargo_test(workspace, arguments, &required));
+        parts.run(&arguments.join(" "), || cargo_test(workspace, arguments, &required, &mut failed));
     }
     parts.run("the book", || book::pages(workspace, &binary, ""));
     parts.run("the published clients", || {
@@ -72,6 +73,8 @@ pub fn run(workspace: &Workspace) -> Result<bool> {
     parts.run("hostile requests", || hostile::requests(workspace, &binary, false, 1));
     parts.run("the monitoring", || monitoring::everything(workspace, &binary));
     parts.run("faults", || faults::parts(workspace, &binary, &faults::Options::in_tests()));
+    // Again, because the end of a log is what is read first.
+    failed.iter().for_each(|test| println!("FAIL  {test}"));
     println!("{}", parts.rows.join("\n"));
     println!("{}", parts.tally);
     Ok(parts.tally.failed == 0)
@@ -107,6 +110,7 @@ fn cargo_test(
     workspace: &Workspace,
     arguments: &[&str],
     required: &[(&str, Option<OsString>)],
+    failed: &mut Vec<String>,
 ) -> Result<Tally> {
     let mut tests = workspace.cargo();
     tests.args(arguments);
@@ -115,6 +119,7 @@ fn cargo_test(
     }
     let mut output = CargoOutput::default();
     let succeeded = command::watch(&mut tests, |line| output.read(line))?;
+    failed.extend_from_slice(output.failed_tests());
     let mut counted = output.end();
     if !succeeded && counted.failed == 0 {
         println!("FAIL  cargo test ended before its tests did");

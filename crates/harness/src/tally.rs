@@ -55,6 +55,7 @@ pub struct CargoOutput {
     counted: Tally,
     /// The opening line of a program whose closing line has not been read.
     open: Option<String>,
+    failed_tests: Vec<String>,
 }
 
 impl CargoOutput {
@@ -66,7 +67,14 @@ impl CargoOutput {
         } else if is_opening(line) {
             self.aborted();
             self.open = Some(line.trim().to_owned());
+        } else if let Some(name) = failed_test(line) {
+            self.failed_tests.push(name.to_owned());
         }
+    }
+
+    /// The names of the tests that have failed.
+    pub fn failed_tests(&self) -> &[String] {
+        &self.failed_tests
     }
 
     /// The totals, once there are no more lines.
@@ -81,6 +89,11 @@ impl CargoOutput {
             println!("FAIL  a test program ended before its tests did: {opening}");
         }
     }
+}
+
+/// The name of the test that has failed, as a line says: `test reading::a_file ... FAILED`.
+fn failed_test(line: &str) -> Option<&str> {
+    line.trim().strip_prefix("test ")?.strip_suffix(" ... FAILED")
 }
 
 /// Whether a line is the opening line of a program, like `running 12 tests`.
@@ -138,6 +151,16 @@ mod tests {
         );
         let both = format!("{aborted}{aborted}{whole}");
         assert_eq!(totals(&both), Tally { passed: 2, failed: 2, skipped: 0 }, "before others");
+    }
+
+    #[test]
+    fn tests_that_failed_are_named() {
+        let mut output = CargoOutput::default();
+        let text = "running 2 tests\ntest a::b ... ok\ntest a::c ... FAILED\n\ntest result: FAILED. 1 passed; 1 failed; \
+                    0 ignored; 0 measured; 0 filtered out; finished in 0.00s\n";
+        text.lines().for_each(|line| output.read(line));
+        assert_eq!(output.failed_tests(), ["a::c"]);
+        assert_eq!(output.end(), Tally { passed: 1, failed: 1, skipped: 0 });
     }
 
     #[test]
