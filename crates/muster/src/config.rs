@@ -393,8 +393,7 @@ settings! {
         /// What is logged, in the syntax of the `tracing` crates. The default logs warnings of libraries, and
         /// what the service does, each request with its duration and bytes. `muster=debug,warn` logs more of
         /// the service, `info` also what libraries do. Commands that end by themselves log only warnings unless
-        /// this is set: `muster_engine=debug` shows how long each step of a refresh takes,
-        /// and `muster_plans=debug` the plan of each step.
+        /// this is set: `muster_engine=debug` shows how long each step of a refresh takes.
         filter: String = "warn,muster=info".into(),
         /// The form of log lines: `text` or `json`.
         format: LogFormat = LogFormat::Text,

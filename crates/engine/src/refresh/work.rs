@@ -22,7 +22,7 @@ use datafusion::datasource::MemTable;
 use datafusion::datasource::file_format::parquet::ParquetFormat;
 use datafusion::datasource::listing::ListingOptions;
 use datafusion::logical_expr::ScalarUDF;
-use datafusion::physical_plan::{PhysicalExpr, displayable};
+use datafusion::physical_plan::PhysicalExpr;
 use datafusion::prelude::{Expr, ParquetReadOptions, SessionContext, lit};
 use muster_reports::SnapshotManifest;
 use std::fs::File;
@@ -31,9 +31,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
-
-/// Target of the log lines that have the plan of a step. They are long, so they have a target of their own.
-const PLANS: &str = "muster_plans";
 
 /// Logs how long a part of the refresh took.
 pub(super) fn took(part: &str, began: Instant) {
@@ -193,10 +190,6 @@ impl Work {
 
     async fn keep_once(&self, step: &str, frame: DataFrame) -> Result<()> {
         let failed = |e| EngineError::plan(step, e);
-        if tracing::enabled!(target: PLANS, tracing::Level::DEBUG) {
-            let plan = frame.clone().create_physical_plan().await.map_err(failed)?;
-            tracing::debug!(target: PLANS, step, plan = %displayable(plan.as_ref()).indent(true), "the plan of a step");
-        }
         let schema: SchemaRef = Arc::clone(frame.schema().inner());
         let path = self.place(step);
         std::fs::create_dir_all(&path)
