@@ -83,7 +83,7 @@ fn whole(rate: f64) -> HumanCount {
     const MOST: f64 = 999_999_999.0;
     // A rate that is no number is 0.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate of rows")]
-    HumanCount(rate.max(0.0).min(MOST).round() as u64)
+    HumanCount(rate.clamp(0.0, MOST).round() as u64)
 }
 
 #[cfg(test)]
