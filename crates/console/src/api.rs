@@ -47,6 +47,11 @@ impl Refusal {
         let (text, tracking_id) = told(status, body);
         Self { status, text, retry_after, tracking_id }
     }
+
+    /// Whether something that was entered is wrong, or names what is not there: the form is shown again.
+    pub(crate) fn is_about_input(&self) -> bool {
+        matches!(self.status, StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND)
+    }
 }
 
 /// What a refusal says, and its tracking id.

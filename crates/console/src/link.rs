@@ -109,7 +109,7 @@ pub(crate) async fn page(visitor: Visitor, RawQuery(query): RawQuery) -> Result<
                 let rules = explanation.rules.iter().map(rule).collect();
                 page.told = Some(Told { explanation, rules, owner });
             }
-            Err(refusal) if matches!(refusal.status, StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND) => {
+            Err(refusal) if refusal.is_about_input() => {
                 (page.error, status) = (refusal.text, refusal.status);
             }
             Err(refusal) => return Err(refusal.into()),

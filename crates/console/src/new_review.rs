@@ -121,7 +121,7 @@ pub(crate) async fn create(posted: Posted) -> Result<Response, Problem> {
         visitor.api.send(Method::POST, ROUTE, &serde_json::to_value(&wanted).unwrap_or_default()).await;
     match created {
         Ok(created) => Ok(see_other(&format!("{}?done=created", page_of(&created.body.id)))),
-        Err(refusal) if matches!(refusal.status, StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND) => {
+        Err(refusal) if refusal.is_about_input() => {
             Ok(html(refusal.status, &asked(&visitor, &given, Some(&refusal.text)).await?))
         }
         Err(refusal) => Err(refusal.into()),

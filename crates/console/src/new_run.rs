@@ -157,7 +157,7 @@ pub(crate) async fn start(Path(id): Path<String>, posted: Posted) -> Result<Resp
             let id = started.body.id.unwrap_or_default();
             Ok(see_other(&format!("/ui/runs/{}?done=started", encoded(&id))))
         }
-        Err(refusal) if matches!(refusal.status, StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND) => {
+        Err(refusal) if refusal.is_about_input() => {
             let mut shown = Preview::default();
             if is_search(&report) {
                 shown = preview(&visitor, &arguments).await?;

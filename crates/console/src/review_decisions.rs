@@ -221,12 +221,7 @@ pub(crate) async fn decide(
             match decided {
                 // Of the undecided items, those that are left have the same place.
                 Ok(_) => return Ok(see_other(&place(&id, &filter, filter.after, "decided"))),
-                Err(refusal)
-                    if matches!(
-                        refusal.status,
-                        StatusCode::BAD_REQUEST | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND
-                    ) =>
-                {
+                Err(refusal) if refusal.is_about_input() || refusal.status == StatusCode::FORBIDDEN => {
                     (refusal.status, refusal.text)
                 }
                 Err(refusal) => return Err(refusal.into()),

@@ -239,9 +239,7 @@ pub(crate) async fn keep(Path(report): Path<String>, posted: Posted) -> Result<R
         visitor.api.send(Method::POST, ROUTE, &body).await;
     match made {
         Ok(made) => Ok(see_other(&format!("/ui/schedules/{}?done=saved", encoded(&made.body.id)))),
-        Err(refusal) if matches!(refusal.status, StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND) => {
-            asked(&visitor, report, &given, Some(&refusal)).await
-        }
+        Err(refusal) if refusal.is_about_input() => asked(&visitor, report, &given, Some(&refusal)).await,
         Err(refusal) => Err(refusal.into()),
     }
 }

@@ -221,6 +221,7 @@ impl Preset {
         let time = |from: &str, format, lag_days| {
             Some(TimeColumn { from: from.to_owned(), format, lag_days, ..TimeColumn::default() })
         };
+        let iso = |from: &str| time(from, TimeFormat::Iso, 0);
         match self {
             Self::ActiveDirectory => AccountColumns {
                 preset: None,
@@ -266,42 +267,18 @@ impl Preset {
                 ..AccountColumns::default()
             },
             Self::IbmVerify => AccountColumns {
-                last_used: time(
-                    "urn:ietf:params:scim:schemas:extension:ibm:2.0:User:lastLogin",
-                    TimeFormat::Iso,
-                    0,
-                ),
-                password_set: time(
-                    "urn:ietf:params:scim:schemas:extension:ibm:2.0:User:pwdChangedTime",
-                    TimeFormat::Iso,
-                    0,
-                ),
-                expires: time(
-                    "urn:ietf:params:scim:schemas:extension:ibm:2.0:User:accountExpires",
-                    TimeFormat::Iso,
-                    0,
-                ),
+                last_used: iso("urn:ietf:params:scim:schemas:extension:ibm:2.0:User:lastLogin"),
+                password_set: iso("urn:ietf:params:scim:schemas:extension:ibm:2.0:User:pwdChangedTime"),
+                expires: iso("urn:ietf:params:scim:schemas:extension:ibm:2.0:User:accountExpires"),
                 ..AccountColumns::default()
             },
             Self::SapCloud => AccountColumns {
-                last_used: time(
-                    "urn:ietf:params:scim:schemas:extension:sap:2.0:User:loginTime",
-                    TimeFormat::Iso,
-                    0,
-                ),
-                expires: time(
-                    "urn:ietf:params:scim:schemas:extension:sap:2.0:User:validTo",
-                    TimeFormat::Iso,
-                    0,
-                ),
+                last_used: iso("urn:ietf:params:scim:schemas:extension:sap:2.0:User:loginTime"),
+                expires: iso("urn:ietf:params:scim:schemas:extension:sap:2.0:User:validTo"),
                 ..AccountColumns::default()
             },
             Self::Slack => AccountColumns {
-                expires: time(
-                    "urn:ietf:params:scim:schemas:extension:slack:guest:2.0:User:expiration",
-                    TimeFormat::Iso,
-                    0,
-                ),
+                expires: iso("urn:ietf:params:scim:schemas:extension:slack:guest:2.0:User:expiration"),
                 ..AccountColumns::default()
             },
             // That an account is no machine account does not say that one person uses it.
