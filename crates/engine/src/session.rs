@@ -137,7 +137,7 @@ const PROVIDERS_KEPT_MAX: usize = 128;
 impl Drop for Engine {
     fn drop(&mut self) {
         if let Some(runtime) = self.runtime.take() {
-            // Waiting here would block the caller's runtime. Plans own nothing that must be cleaned up.
+            // Waiting here would block the caller's runtime.
             runtime.shutdown_background();
         }
         // A plan that failed or was cancelled may still hold its files, and the process may end before it lets them go.

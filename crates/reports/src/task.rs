@@ -110,7 +110,7 @@ pub fn place_in_line(created: DateTime<Utc>, ahead: u32, last_run: Option<TimeDe
 }
 
 /// A task is expected to be short if the quickest of the last [`RUNS_REMEMBERED`] runs of its definition with a result took
-/// no longer than this. Such a run ends within a second even while all other places are taken.
+/// no longer than this. So the place that is kept for such runs is soon free again.
 pub const SHORT_RUN: TimeDelta = TimeDelta::milliseconds(400);
 
 /// So many runs of a definition say whether the next one is expected to be short. The quickest counts: others may have run
